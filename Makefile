@@ -1,0 +1,27 @@
+# Each target is one step; the work is done by fab, pytest and Vagrant.
+.PHONY: up test test-all check destroy
+
+up: host
+	.venv/bin/fab up
+
+test: host-test
+	.venv/bin/python -m tests
+
+test-all: host-test
+	.venv/bin/python -m tests --all
+
+check: environment
+	.venv/bin/python -m tests --check
+
+destroy: environment
+	.venv/bin/fab destroy
+
+.PHONY: host host-test environment
+host:
+	provision/host.sh
+
+host-test:
+	provision/host.sh test
+
+environment:
+	provision/host.sh environment

@@ -1,0 +1,7 @@
+"""The lab's tasks: `fab --list`."""
+
+from invoke import Collection
+
+from lab.tasks import commands
+
+namespace = Collection.from_module(commands)

@@ -1,0 +1,1 @@
+"""The Python behind the lab's tasks: lab.yml -> Topology -> plan -> commands -> remote."""

@@ -1,0 +1,272 @@
+"""From what is wanted and what was observed to Docker's commands.
+
+Pure: takes a Plan and an Observation, returns argument tuples in the order in which they are to be
+run. Knows docker's command line; runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.containers import AddressOf, Container, File, Mount, Plan
+
+ADDRESSED = "/etc/lab/addressed"
+READ = "/etc/lab/read"
+LABEL = "lab.service"
+
+Command = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container of the lab as it was found.
+
+    health: None without a health check; address: on the default bridge; told: the address of
+    another container that it was started with.
+    """
+
+    name: str
+    service: str
+    mode: str
+    image: str
+    state: str
+    health: str | None
+    digest: str
+    address: str = ""
+    told: str = ""
+
+    @property
+    def well(self) -> bool:
+        return self.state == "running" and self.health in (None, "healthy")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was found on a node. files: path to SHA-256 of its content."""
+
+    containers: Mapping[str, Running] = field(default_factory=dict)
+    networks: frozenset[str] = frozenset()
+    disposable_volumes: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def observation(answer: str) -> Observation:
+    """Reads what `observe` (provision/node/files/lab-observe) printed on a node."""
+    found = json.loads(answer)
+    return Observation(
+        containers={c.name: c for c in map(_running, found["containers"])},
+        networks=frozenset(found["networks"]),
+        disposable_volumes=frozenset(found["disposable_volumes"]),
+        volumes=frozenset(found["volumes"]),
+        images=frozenset(found["images"]),
+        files=found["files"],
+    )
+
+
+def _running(inspected: Mapping[str, Any]) -> Running:
+    labels = inspected["Config"]["Labels"]
+    state = inspected["State"]
+    return Running(
+        name=inspected["Name"].lstrip("/"),
+        service=labels[LABEL],
+        mode=labels.get("lab.mode", ""),
+        image=inspected["Config"]["Image"],
+        state=state["Status"],
+        health=state["Health"]["Status"] if "Health" in state else None,
+        digest=labels.get("lab.digest", ""),
+        address=inspected["NetworkSettings"]["IPAddress"],
+        told=labels.get("lab.address", ""),
+    )
+
+
+def changed(files: tuple[File, ...], found: Observation) -> tuple[File, ...]:
+    """The files that the node lacks or has otherwise."""
+    return tuple(file for file in files if found.files.get(file.path) != file.digest)
+
+
+def files(plan: Plan) -> tuple[File, ...]:
+    """Everything that has to be on the node before containers start."""
+    scripts = (addressed_script(c) for c in plan.containers if c.addressed)
+    return (*plan.all_files, *scripts)
+
+
+def notes(plan: Plan) -> tuple[File, ...]:
+    """What is noted on the node once its containers have read their files.
+
+    Without them a task that was cut off between writing a file and telling its reader would leave
+    the reader behind for good.
+    """
+    return tuple(_note(container) for container in plan.containers if container.reads)
+
+
+def _note(container: Container) -> File:
+    return File(f"{READ}/{container.name}", container.reads_digest, mode=0o600)
+
+
+def pulls(plan: Plan, found: Observation) -> tuple[Command, ...]:
+    """Brings the images that the node lacks."""
+    return tuple(
+        ("docker", "pull", "--quiet", image) for image in plan.images if image not in found.images
+    )
+
+
+def commands(plan: Plan, found: Observation, services: frozenset[str]) -> tuple[Command, ...]:
+    """What makes the node run the plan's containers of some services, and no others of theirs."""
+    wanted = plan.only(services)
+    return (
+        *_removals(wanted, found, services),
+        *_networks_and_volumes(wanted, found),
+        *_starts(wanted, found),
+        *_disposals(plan, found),
+    )
+
+
+def _removals(wanted: Plan, found: Observation, services: frozenset[str]) -> Iterator[Command]:
+    names = {container.name for container in wanted.containers}
+    for running in found.containers.values():
+        if running.service in services and running.name not in names:
+            yield from _removal(running.name)
+
+
+def _removal(name: str) -> Iterator[Command]:
+    yield ("rm", "--force", f"{ADDRESSED}/{name}")
+    yield ("docker", "stop", name)
+    yield ("docker", "rm", "--force", name)
+
+
+def _networks_and_volumes(wanted: Plan, found: Observation) -> Iterator[Command]:
+    for network in wanted.networks:
+        if network not in found.networks:
+            yield ("docker", "network", "create", "--label", f"{LABEL}=web", network)
+    for volume in wanted.volumes:
+        if volume.name not in found.volumes:
+            labels = ("--label", "lab.disposable=yes") if volume.disposable else ()
+            yield ("docker", "volume", "create", *labels, volume.name)
+
+
+def _starts(wanted: Plan, found: Observation) -> Iterator[Command]:
+    for container in wanted.containers:
+        running = found.containers.get(container.name)
+        news = bool(container.reads and changed((_note(container),), found))
+        if not _as_wanted(container, running, news):
+            yield from _replacement(container, running)
+        elif news:
+            yield ("docker", "exec", container.name, *container.reload)
+        elif _told_wrongly(container, found):
+            yield (f"{ADDRESSED}/{container.name}",)
+
+
+def _as_wanted(container: Container, running: Running | None, news: bool) -> bool:
+    if running is None or running.digest != container.digest or running.state != "running":
+        return False
+    return not news or bool(container.reload)
+
+
+def _told_wrongly(container: Container, found: Observation) -> bool:
+    """Whether the container was started with an address that another one no longer has."""
+    if container.addressed is None:
+        return False
+    other = found.containers.get(container.addressed.container)
+    return other is None or found.containers[container.name].told != other.address
+
+
+def _replacement(container: Container, running: Running | None) -> Iterator[Command]:
+    if running:
+        yield ("docker", "stop", container.name)
+        yield ("docker", "rm", "--force", container.name)
+    yield (f"{ADDRESSED}/{container.name}",) if container.addressed else run(container)
+
+
+def _disposals(plan: Plan, found: Observation) -> Iterator[Command]:
+    for network in sorted(found.networks - set(plan.networks)):
+        yield ("docker", "network", "rm", network)
+    for volume in sorted(found.disposable_volumes - {volume.name for volume in plan.volumes}):
+        yield ("docker", "volume", "rm", volume)
+
+
+def run(container: Container, address: str = "") -> Command:
+    """`docker run` of a container; address: what an AddressOf among its variables resolves to."""
+    limit = container.limit
+    entrypoint = ("--entrypoint", container.entrypoint) if container.entrypoint else ()
+    return (
+        *("docker", "run", "--detach", "--restart", "always"),
+        *("--name", container.name, "--network", container.network),
+        *_labels(container, address),
+        *("--cpus", f"{limit.cpus:g}", "--memory", f"{limit.memory}m"),
+        *("--memory-swap", f"{limit.memory}m", "--pids-limit", str(limit.pids)),
+        *("--read-only", "--security-opt", "no-new-privileges", "--cap-drop", "ALL"),
+        *_each("--cap-add", container.capabilities),
+        *_each("--tmpfs", container.temporary),
+        *(("--user", container.user) if container.user else ()),
+        *_each("--publish", (f"{p.address}:{p.port}:{p.port}" for p in container.publications)),
+        *_each("--volume", map(_volume, container.mounts)),
+        *_each("--env", (f"{k}={_value(v, address)}" for k, v in container.environment)),
+        *("--stop-timeout", str(container.stop_seconds)),
+        *(("--stop-signal", container.stop_signal) if container.stop_signal else ()),
+        *entrypoint,
+        container.image,
+        *container.command,
+    )
+
+
+def _labels(container: Container, address: str) -> tuple[str, ...]:
+    labels = {
+        LABEL: container.service,
+        "lab.mode": container.mode,
+        "lab.digest": container.digest,
+        "lab.write": str(container.limit.write * 1024 * 1024),
+        "lab.address": address,
+    }
+    return _each("--label", (f"{key}={value}" for key, value in labels.items() if value))
+
+
+def _each(option: str, values: Any) -> tuple[str, ...]:
+    return tuple(part for value in values for part in (option, value))
+
+
+def _volume(mount: Mount) -> str:
+    return f"{mount.source}:{mount.target}" + ("" if mount.writable else ":ro")
+
+
+def _value(value: str | AddressOf, address: str) -> str:
+    return f"{address}:{value.port}" if isinstance(value, AddressOf) else value
+
+
+def one_off(container: Container) -> Command:
+    """`docker run` of a container that does one thing, prints it, and is gone."""
+    kept_running = ("--detach", "--restart", "always", "--name", container.name)
+    command = run(container)
+    at = command.index("--detach")
+    return (*command[:at], "--rm", *command[at + len(kept_running) :])
+
+
+def addressed_script(container: Container) -> File:
+    """The node's own way to (re)start a container that is told another one's address.
+
+    Run by a deployment, and by lab-follow whenever a container has started: after a reboot Docker
+    deals addresses anew. Does nothing while the address is the one it was started with.
+    """
+    other = container.addressed
+    if other is None:
+        raise ValueError(f"{container.name} holds no address of another container")
+    command = shlex.join(run(container, "@address@")).replace("@address@", '"$address"')
+    name, told = shlex.quote(container.name), shlex.quote(other.container)
+    script = f"""\
+#!/usr/bin/env bash
+# Starts {container.name} with the address that {other.container} has now.
+set -euo pipefail
+exec 9>"/run/lock/lab-$(basename "$0")" && flock 9
+address=$(docker inspect --format '{{{{.NetworkSettings.IPAddress}}}}' {told} 2>/dev/null || true)
+[ -n "$address" ] || exit 0
+known=$(docker inspect --format '{{{{index .Config.Labels "lab.address"}}}}' {name} 2>/dev/null || true)
+[ "$known" != "$address" ] || exit 0
+docker rm --force {name} >/dev/null 2>&1 || true
+{command}
+"""
+    return File(f"{ADDRESSED}/{container.name}", script, mode=0o755)

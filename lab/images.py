@@ -1,0 +1,86 @@
+"""The images: what goes into each, the digest that is its tag, and how it is built.
+
+Pure but for reading the sources. Building and pushing is done on the builder (lab/tasks/images.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.topology import FOLDER
+
+BASE_SCRIPT = "provision/node/files/lab-base-image"
+IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """suite: of Debian, its base; sources: folders that go into it; without: those that don't;
+    target: stage of its Dockerfile; dockerfile: folder of that below images/."""
+
+    name: str
+    suite: str
+    sources: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    target: str = ""
+    dockerfile: str = ""
+
+    @property
+    def dockerfile_path(self) -> str:
+        return f"images/{self.dockerfile or self.name}/Dockerfile"
+
+
+DJANGO = ("images/webapp_django", "django_app")
+
+IMAGES = {
+    image.name: image
+    for image in (
+        Image("registry", "trixie", ("images/registry",)),
+        Image("haproxy", "trixie", ("images/haproxy",)),
+        Image("mysql", "sid", ("images/mysql",)),
+        Image("cassandra", "bookworm", ("images/cassandra",)),
+        Image("webapp_django", "trixie", DJANGO, without=("django_app/tests",)),
+        Image("webapp_nginx", "trixie", ("images/webapp_nginx",)),
+    )
+}
+
+# Never part of a release: the application with its own tests, for `make test`.
+TEST_IMAGE = Image(
+    "webapp_django_test", "trixie", DJANGO, target="test", dockerfile="webapp_django"
+)
+
+
+def tag(image: Image, folder: Path = FOLDER) -> str:
+    """The digest of everything that goes into an image, uncommitted edits included."""
+    digest = hashlib.sha256(f"{image.suite} {image.target}\n".encode())
+    for path in _inputs(image, folder):
+        name = str(path.relative_to(folder))
+        digest.update(f"{name} {path.stat().st_mode & 0o111}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _inputs(image: Image, folder: Path) -> Iterator[Path]:
+    yield folder / BASE_SCRIPT
+    excluded = tuple(folder / path for path in image.without)
+    for source in image.sources:
+        for path in sorted((folder / source).rglob("*")):
+            if path.is_file() and not IGNORED & set(path.parts):
+                if not any(path.is_relative_to(one) for one in excluded):
+                    yield path
+
+
+def tags(folder: Path = FOLDER) -> dict[str, str]:
+    """Image name to tag, of the sources as they are now."""
+    return {name: tag(image, folder) for name, image in IMAGES.items()}
+
+
+def reference(registry: str, name: str, tag_: str) -> str:
+    return f"{registry}/{name}:{tag_}"
+
+
+def references(registry: str, tags_: dict[str, str]) -> dict[str, str]:
+    return {name: reference(registry, name, tag_) for name, tag_ in tags_.items()}

@@ -1,0 +1,8 @@
+"""The names of the modes: what lab.yml may say."""
+
+from typing import Literal, get_args
+
+ModeName = Literal["default-bridge", "custom-bridge", "separate-hosts"]
+
+MODES: tuple[ModeName, ...] = get_args(ModeName)
+MODES_OF_ONE_NODE: tuple[ModeName, ...] = ("default-bridge", "custom-bridge")

@@ -1,0 +1,105 @@
+"""What all wirings share: the Django container and the nginx container, but for how they meet."""
+
+from __future__ import annotations
+
+from lab.containers import AddressOf, Container, File, Mount, Plan, Publication, Volume
+from lab.site import Site, secrets_folder
+from lab.topology import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT, WebService
+
+SERVICES = frozenset({"django", "nginx"})
+
+STATIC_VOLUME = Volume("webapp_static", disposable=True)
+RELEASE_FILE = "/etc/lab/release/release"
+
+# Longer than uWSGI's harakiri and nginx's time-outs, so that requests in flight are answered.
+STOP_SECONDS = 40
+
+
+def name(program: str, mode: str) -> str:
+    return f"{program}-{mode}-1"
+
+
+def release_file(site: Site) -> File:
+    """Tells Django the release without a restart: one that changes nothing here restarts nothing."""
+    return File(RELEASE_FILE, site.release + "\n")
+
+
+def django(
+    site: Site,
+    service: WebService,
+    *,
+    network: str = "bridge",
+    publications: tuple[Publication, ...] = (),
+) -> Container:
+    topology = site.topology
+    return Container(
+        name=name("django", service.mode),
+        service="django",
+        mode=service.mode,
+        image=site.images["webapp_django"],
+        limit=topology.limits.django,
+        network=network,
+        publications=publications,
+        environment=django_environment(site, service.django, service.mode),
+        mounts=(
+            Mount(STATIC_VOLUME.name, "/shared", writable=True),
+            Mount("/etc/lab/release", "/run/lab"),
+            Mount(secrets_folder("django"), "/run/secrets"),
+        ),
+        reads=site.secret_files(
+            "django", "django_secret_key", "mysql_django_password", "cassandra_django_password"
+        ),
+        stop_seconds=STOP_SECONDS,
+    )
+
+
+def django_environment(site: Site, node: str, mode: str) -> tuple[tuple[str, str], ...]:
+    """The settings that are the same wherever Django runs, and where this one does."""
+    topology = site.topology
+    hosts = (topology.virtual_address, *topology.addresses(topology.names), *topology.names)
+    return (
+        ("APP_NODE", node),
+        ("APP_MODE", mode),
+        ("APP_ALLOWED_HOSTS", ",".join(hosts)),
+        ("APP_MYSQL_HOST", topology.virtual_address),
+        ("APP_MYSQL_WRITE_PORT", str(MYSQL_PORT)),
+        ("APP_MYSQL_READ_PORT", str(MYSQL_READ_PORT)),
+        # Two are enough: the driver learns the others from them.
+        ("APP_CASSANDRA_NODES", ",".join(topology.addresses(topology.settings.cassandra[:2]))),
+    )
+
+
+def nginx(
+    site: Site,
+    service: WebService,
+    uwsgi: str | AddressOf,
+    *,
+    network: str = "bridge",
+    static: Mount = Mount(STATIC_VOLUME.name, "/shared"),
+) -> Container:
+    topology = site.topology
+    return Container(
+        name=name("nginx", service.mode),
+        service="nginx",
+        mode=service.mode,
+        image=site.images["webapp_nginx"],
+        limit=topology.limits.nginx,
+        network=network,
+        publications=(Publication(topology.address(service.nginx), WEB_PORT),),
+        environment=(
+            ("UWSGI_URI", uwsgi),
+            ("NGINX_TRUSTED_PROXIES", ",".join(topology.addresses(topology.settings.balancers))),
+        ),
+        mounts=(static,),
+        stop_seconds=STOP_SECONDS,
+    )
+
+
+def together(site: Site, *containers: Container, networks: tuple[str, ...] = ()) -> Plan:
+    """Both halves on one node, sharing the static files through a named volume."""
+    return Plan(
+        containers=containers,
+        networks=networks,
+        volumes=(STATIC_VOLUME,),
+        files=(release_file(site),),
+    )

@@ -1,0 +1,169 @@
+"""The only way to the nodes: SSH through Fabric.
+
+Runs commands, writes files, observes, waits. Every failure names the node, what was tried, and the
+last that was seen.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TextIO, TypeVar
+
+from fabric import Config, Connection
+from paramiko import SSHConfig
+from paramiko.ssh_exception import SSHException
+
+from lab import docker
+from lab.containers import File, Plan
+from lab.errors import LabError
+from lab.topology import FOLDER
+
+SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
+POLL_SECONDS = 0.3
+
+Answer = TypeVar("Answer")
+
+
+class RemoteError(LabError):
+    """Something failed on a node: who, what, the last lines it printed, and what to do next."""
+
+
+class Node:
+    """One machine of the lab, reached over SSH as user vagrant, acting as root."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._connection = Connection(name, config=_config(), connect_timeout=5)
+        # One change of this node at a time: observing and acting on it belong together.
+        self.changing = Lock()
+
+    def run(self, *argv: str) -> str:
+        """The standard output of a command run as root. Raises RemoteError if it fails."""
+        status, output, errors = self.attempt(*argv)
+        if status != 0:
+            said = (errors or output).strip().splitlines()[-8:]
+            raise RemoteError(
+                f"{self.name}: `{_shown(argv)}` ended with {status}: " + " | ".join(said)
+            )
+        return output
+
+    def attempt(self, *argv: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error of a command run as root."""
+        with self._reaching():
+            result = self._connection.run(
+                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False
+            )
+        return result.exited, result.stdout, result.stderr
+
+    def stream(self, out: TextIO, *argv: str) -> None:
+        """Runs a command as root, and hands its output on as it comes, until it ends."""
+        with self._reaching():
+            self._connection.run(
+                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False, out_stream=out
+            )
+
+    def put(self, files: Iterable[File]) -> None:
+        """Writes files with their owners and modes; a file is replaced whole."""
+        files = tuple(files)
+        if not files:
+            return
+        archive = io.BytesIO(_archive(files))
+        folder = self.run("-u", "vagrant", "mktemp", "--directory").strip()
+        try:
+            with self._reaching():
+                self._connection.put(archive, f"{folder}/files.tar")
+            self.run("tar", "--extract", "--directory=/", f"--file={folder}/files.tar")
+        finally:
+            self.run("rm", "-r", folder)
+
+    def observe(self, plan: Plan | None = None) -> docker.Observation:
+        """What the lab has on this node, and the state of the plan's files."""
+        files = (*docker.files(plan), *docker.notes(plan)) if plan else ()
+        paths = [file.path for file in files]
+        return docker.observation(self.run("lab-observe", *paths))
+
+    def inspect(self, *names: str) -> list[dict[str, object]]:
+        """`docker inspect` of containers."""
+        inspected: list[dict[str, object]] = json.loads(self.run("docker", "inspect", *names))
+        return inspected
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, SSHException, EOFError) as error:
+            raise RemoteError(
+                f"{self.name}: no answer over SSH ({error or type(error).__name__}):"
+                f" see `vagrant status {self.name}`, bring it up with `make up`"
+            ) from error
+
+
+def wait_until(
+    subject: str,
+    look: Callable[[], Answer],
+    enough: Callable[[Answer], bool],
+    *,
+    seconds: float,
+    advice: Callable[[], str],
+) -> Answer:
+    """Looks again and again until it is enough.
+
+    Raises RemoteError after `seconds`: what was waited for, what was last seen, and the advice.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = look()
+        if enough(answer):
+            return answer
+        if time.monotonic() > deadline:
+            raise RemoteError(
+                f"{subject}: not within {seconds:g} s; last seen: {answer}; {advice()}"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _config() -> Config:
+    if not SSH_CONFIG.exists():
+        raise RemoteError(f"{SSH_CONFIG} is missing: the lab is not up: run `make up`")
+    return Config(ssh_config=SSHConfig.from_path(str(SSH_CONFIG)))
+
+
+def _archive(files: tuple[File, ...]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for folder, owner, mode in _folders(files):
+            entry = tarfile.TarInfo(folder.lstrip("/"))
+            entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, mode, int(time.time())
+            entry.uid = entry.gid = owner
+            archive.addfile(entry)
+        for file in files:
+            content = file.content.encode()
+            entry = tarfile.TarInfo(file.path.lstrip("/"))
+            entry.size, entry.mode, entry.mtime = len(content), file.mode, int(time.time())
+            entry.uid = entry.gid = file.owner
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _folders(files: tuple[File, ...]) -> list[tuple[str, int, int]]:
+    """Each file's folder once; that of a secret belongs to who reads it, and to nobody else."""
+    folders = {
+        str(Path(file.path).parent): (file.owner, 0o700 if file.secret else 0o755) for file in files
+    }
+    return [(folder, owner, mode) for folder, (owner, mode) in sorted(folders.items())]
+
+
+def _shown(argv: tuple[str, ...]) -> str:
+    command = shlex.join(argv)
+    return command if len(command) < 120 else command[:117] + "..."

@@ -1,0 +1,198 @@
+"""The tasks as they are typed: arguments in, one task's work, what the user is told at its end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from fabric import Connection, task
+from invoke import Context, Exit
+
+from lab.errors import LabError
+from lab.images import IMAGES
+from lab.mode_names import MODES_OF_ONE_NODE, ModeName
+from lab.progress import elapsed, say
+from lab.tasks import deploy as deployment
+from lab.tasks import destroy as destruction
+from lab.tasks import images, nodes
+from lab.tasks import logs as log_lines
+from lab.tasks import status as statuses
+from lab.tasks import verify as verification
+from lab.tasks.context import Lab
+from lab.tasks.initialize import initialize
+from lab.topology import WebService
+
+Body = Callable[..., None]
+
+
+def _told_in_one_line(body: Body) -> Body:
+    """A failure that the lab knows of ends the task with its message and status 1."""
+
+    @wraps(body)
+    def wrapped(context: Context, *arguments: Any, **options: Any) -> None:
+        try:
+            body(context, *arguments, **options)
+        except LabError as error:
+            raise Exit(f"lab: {error}", code=1) from None
+
+    return wrapped
+
+
+def _whole_lab(body: Body) -> Body:
+    """Refuses -H for a task that works on the lab as a whole."""
+
+    @wraps(body)
+    def wrapped(context: Context, *arguments: Any, **options: Any) -> None:
+        if isinstance(context, Connection):
+            raise LabError(f"{body.__name__}: works on the whole lab: leave out -H")
+        body(context, *arguments, **options)
+
+    return _told_in_one_line(wrapped)
+
+
+@task
+@_whole_lab
+def up(context: Context) -> None:
+    """Bring the whole lab up, each part only where something differs, and verify it."""
+    lab = Lab()
+    nodes.boot(lab)
+    release = deployment.bring_up(lab)
+    verification.verify(lab)
+    say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")
+
+
+@task
+@_whole_lab
+def build(context: Context) -> None:
+    """Build the images that neither the builder nor the registry has."""
+    lab = Lab()
+    release = deployment.source_release(lab)
+    images.start_registry(lab, release)
+    absent = images.missing(lab, release.tags)
+    images.build_all(lab, absent)
+    say("lab", f"{len(absent)} images built, {len(IMAGES) - len(absent)} unchanged")
+
+
+@task
+@_whole_lab
+def push(context: Context) -> None:
+    """Build what is missing and push it to the registry."""
+    lab = Lab()
+    release = deployment.source_release(lab)
+    images.start_registry(lab, release)
+    with deployment.Publishing(lab, release.tags) as published:
+        published.wait(*IMAGES)
+    say("lab", f"{lab.topology.registry} has {', '.join(sorted(IMAGES))}")
+
+
+@task(
+    help={
+        "mode": f"another wiring for the node of -H, until the next deploy: {', '.join(MODES_OF_ONE_NODE)}"
+    }
+)
+@_told_in_one_line
+def deploy(context: Context, mode: str = "") -> None:
+    """Build, push and bring the current sources to the web nodes (-H NODE: to one)."""
+    lab, services = _chosen(context, mode)
+    release = deployment.deploy(lab, services)
+    say("lab", f"deployed release {release.name}")
+
+
+def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
+    """The lab, perhaps with one node in another mode, and the web services that are meant."""
+    lab = Lab()
+    if not isinstance(context, Connection):
+        if mode:
+            raise LabError("--mode: needs one node: fab -H NODE deploy --mode=MODE")
+        return lab, lab.topology.web
+    node = context.original_host
+    if node not in lab.topology.names:
+        raise LabError(f"-H: {node!r} is no node; the nodes are {', '.join(lab.topology.names)}")
+    if mode:
+        lab = Lab(lab.topology.with_mode(node, _mode(mode)))
+    services = lab.topology.web_services_of(node)
+    if not services:
+        raise LabError(
+            f"-H: {node} runs no web service; those that do: {', '.join(lab.topology.web_nodes)}"
+        )
+    return lab, services
+
+
+def _mode(text: str) -> ModeName:
+    for mode in MODES_OF_ONE_NODE:
+        if mode == text:
+            return mode
+    raise LabError(
+        f"--mode: {text!r} is no mode of one node; those are {', '.join(MODES_OF_ONE_NODE)}"
+    )
+
+
+@task
+@_whole_lab
+def init(context: Context) -> None:
+    """Create database, tables, administrator and keyspace; what is there already stays."""
+    lab = Lab()
+    initialize(lab, _current(lab))
+
+
+@task
+@_whole_lab
+def balance(context: Context) -> None:
+    """Bring the balancers' configuration to both balancers, without losing a connection."""
+    lab = Lab()
+    deployment.balance(lab, _current(lab))
+    say("lab", "balancers are as lab.yml says")
+
+
+def _current(lab: Lab) -> Any:
+    release = lab.current_release()
+    if release is None:
+        raise LabError("there is no release yet: run `fab up`")
+    return release
+
+
+@task
+@_whole_lab
+def verify(context: Context) -> None:
+    """Run the testinfra suite: ports, containers and settings of every node."""
+    verification.verify(Lab())
+
+
+@task(help={"json": "one JSON object on standard output"})
+@_whole_lab
+def status(context: Context, json: bool = False) -> None:  # noqa: A002
+    """Show what runs on every node; exit 0 only if all is well."""
+    found = statuses.status(Lab())
+    print(_json(found.as_json()) if json else found.as_table())
+    if not found.healthy:
+        raise Exit(None, code=1)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value)
+
+
+@task(
+    help={
+        "service": "only this program: django, nginx, haproxy, keepalived, mysql, cassandra, registry",
+        "lines": "how many past lines of each container",
+        "follow": "go on until Ctrl-C",
+    }
+)
+@_told_in_one_line
+def logs(context: Context, service: str = "", lines: int = 20, follow: bool = False) -> None:
+    """Show the containers' logs of all nodes (-H NODE: of one)."""
+    lab = Lab()
+    chosen = (context.original_host,) if isinstance(context, Connection) else lab.topology.names
+    log_lines.show(lab, chosen, service, lines, follow=follow)
+
+
+@task
+@_whole_lab
+def destroy(context: Context) -> None:
+    """Remove the lab: nodes, data, network, secrets; caches stay."""
+    destruction.destroy(Lab())
+    print(f"lab: gone after {elapsed():.0f} s", file=sys.stderr)

@@ -1,0 +1,61 @@
+"""What a task works with: the topology, the secrets, the nodes."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lab import images, plan, releases, secrets, topology
+from lab.containers import Plan
+from lab.errors import LabError
+from lab.releases import Release
+from lab.remote import Node
+from lab.site import Site
+from lab.topology import Topology
+
+
+@dataclass
+class Lab:
+    """The lab as lab.yml describes it, and the way to its nodes."""
+
+    topology: Topology = field(default_factory=topology.load)
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        return secrets.load(self.topology)
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        self.require_route()
+        return {name: Node(name) for name in self.topology.names}
+
+    def reconnect(self) -> None:
+        """Forgets the connections: the machines, or the way to them, have changed."""
+        self.__dict__.pop("nodes", None)
+
+    def require_route(self) -> None:
+        """Raises LabError unless the lab's network is this machine's own neighbour.
+
+        While no lab is up, its addresses would be looked for beyond the default route, and something
+        on the way might even answer.
+        """
+        command = ("ip", "-4", "route", "get", self.topology.virtual_address)
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode != 0 or " via " in found.stdout:
+            raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
+
+    @property
+    def builder(self) -> Node:
+        return self.nodes[self.topology.builder]
+
+    def site(self, release: Release) -> Site:
+        references = images.references(self.topology.registry, release.tags)
+        return Site(self.topology, references, self.secrets, release.name)
+
+    def plan(self, release: Release, node: str) -> Plan:
+        return plan.plan(self.site(release), node)
+
+    def current_release(self) -> Release | None:
+        status, record, _ = self.builder.attempt("cat", releases.CURRENT)
+        return releases.parse(record) if status == 0 else None

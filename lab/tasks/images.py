@@ -1,0 +1,119 @@
+"""Builds the images on the builder and pushes them to the registry, each only where it is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import partial
+
+from lab import images, plan
+from lab.containers import File
+from lab.errors import LabError
+from lab.images import Image
+from lab.plan import REGISTRY
+from lab.progress import say, together
+from lab.releases import Release
+from lab.remote import SSH_CONFIG
+from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.context import Lab
+from lab.tasks.nodes import REPORTS
+from lab.topology import FOLDER
+
+BUILDER_SOCKET = "unix:///run/lab-builder.sock"
+SOURCE = "/var/lib/lab/source"
+
+
+def start_registry(lab: Lab, release: Release) -> None:
+    """Runs the lab's registry. Its own image cannot come from it: the builder hands it over."""
+    if lab.topology.settings.registry:
+        return
+    whole = lab.plan(release, lab.topology.builder)
+    image = next(iter(whole.only(REGISTRY).images))
+    if image not in lab.builder.observe().images:
+        send_sources(lab)
+        build(lab, images.IMAGES["registry"], release.tags["registry"])
+        lab.builder.run("lab-hand-over", image)
+    apply(lab.builder, whole, REGISTRY)
+    wait_healthy(lab.builder, whole, REGISTRY)
+
+
+def missing(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
+    """The images, name to tag, that the registry lacks."""
+    known = together({name: partial(_tags_in_registry, lab, name) for name in tags})
+    return {name: tag for name, tag in tags.items() if tag not in known[name]}
+
+
+def _tags_in_registry(lab: Lab, name: str) -> list[str]:
+    registry = lab.topology.registry
+    trust = f"/etc/docker/certs.d/{registry}/ca.crt"
+    authority = ("--cacert", trust) if plan.registry_trust(lab.secrets, registry) else ()
+    answer = lab.builder.run(
+        "curl", "--silent", "--show-error", *authority, f"https://{registry}/v2/{name}/tags/list"
+    )
+    try:
+        return json.loads(answer).get("tags") or []
+    except ValueError:
+        raise LabError(f"{registry}: no registry answers there: {answer[:80]!r}") from None
+
+
+def send_sources(lab: Lab) -> None:
+    """Brings images/ and django_app/ to the builder: only what changed crosses the wire."""
+    lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
+    rsync(f"{FOLDER}/images", f"{FOLDER}/django_app", f"{lab.topology.builder}:{SOURCE}/")
+
+
+def rsync(*arguments: str) -> None:
+    """rsync over the lab's SSH. Raises LabError with what it said."""
+    command = (
+        *("rsync", "--archive", "--delete", "--exclude=__pycache__"),
+        *("--rsh", f"ssh -F {SSH_CONFIG}", *arguments),
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"rsync {' '.join(arguments)} failed: {done.stderr.strip()}")
+
+
+def build(lab: Lab, image: Image, tag: str) -> None:
+    """Builds one image; BuildKit's report goes to .lab/reports/build-NAME.log."""
+    reference = images.reference(lab.topology.registry, image.name, tag)
+    lab.builder.run("systemctl", "start", "lab-builder")
+    say(lab.topology.builder, f"build {image.name}")
+    status, output, errors = lab.builder.attempt(
+        "lab-build", reference, image.suite, image.dockerfile_path, image.target
+    )
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    report = REPORTS / f"build-{image.name}.log"
+    report.write_text(output + errors)
+    if status != 0:
+        last = "\n".join((output + errors).strip().splitlines()[-12:])
+        raise LabError(
+            f"{lab.topology.builder}: building {image.name} failed; all of it: {report}; its end:\n{last}"
+        )
+    say(lab.topology.builder, f"built {image.name}")
+
+
+def push(lab: Lab, image: Image, tag: str) -> None:
+    reference = images.reference(lab.topology.registry, image.name, tag)
+    lab.builder.run("docker", "--host", BUILDER_SOCKET, "push", "--quiet", reference)
+    say(lab.topology.builder, f"pushed {image.name}")
+
+
+def build_all(lab: Lab, tags: dict[str, str]) -> None:
+    """Builds several images at the same time."""
+    if tags:
+        send_sources(lab)
+        together(
+            {name: partial(build, lab, images.IMAGES[name], tag) for name, tag in tags.items()}
+        )
+
+
+def publish(lab: Lab, image: Image, tag: str) -> None:
+    """Builds and pushes one image."""
+    build(lab, image, tag)
+    push(lab, image, tag)
+
+
+def record(lab: Lab, release: Release) -> None:
+    """Writes the release into the history on the builder."""
+    files: tuple[File, ...] = release.files()
+    lab.builder.put(files)

@@ -1,0 +1,28 @@
+"""Brings the static files to an nginx that shares no volume with its Django: rsync, node to node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab.modes import separate_hosts, web
+from lab.progress import say
+from lab.tasks.context import Lab
+from lab.tasks.images import rsync
+from lab.topology import WebService
+
+SHARED = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data/static_root/"
+
+
+def carry(lab: Lab, service: WebService) -> None:
+    """Copies the files that the Django container laid into its volume to the nginx node.
+
+    They go by way of this machine, which reaches both nodes; the nodes don't log in to each other.
+    """
+    target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
+    lab.nodes[service.nginx].run("install", "-d", separate_hosts.STATIC_FOLDER)
+    with TemporaryDirectory() as folder:
+        copy = f"{Path(folder)}/"
+        rsync("--rsync-path=sudo rsync", f"{service.django}:{SHARED}", copy)
+        rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target)
+    say(service.nginx, f"static files rsynced to {separate_hosts.STATIC_FOLDER}")

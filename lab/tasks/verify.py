@@ -1,0 +1,20 @@
+"""Runs the testinfra suite against the lab."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from lab.errors import LabError
+from lab.tasks.context import Lab
+from lab.topology import FOLDER
+
+
+def verify(lab: Lab) -> None:
+    """Raises LabError if a test fails; pytest itself says which and why."""
+    lab.require_route()
+    command = (sys.executable, "-m", "pytest", "--quiet", "--no-header", "tests/nodes")
+    if subprocess.run(command, cwd=FOLDER, stdout=sys.stderr, check=False).returncode != 0:
+        raise LabError(
+            "verify: the lab is not as it should be (see above): `fab status`, `fab logs`"
+        )

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Makes this machine able to run the lab: packages, a Docker engine, the Python tools in .venv.
+# Does nothing where nothing is missing.
+# usage: host.sh [test | environment]   (test: also a browser; environment: .venv alone)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DOCKERD_LOG=/var/log/lab-dockerd.log
+DOCKERD_SECONDS=60
+UV_VERSION=0.13.9
+
+fail() {
+  echo "lab: $*" >&2
+  exit 1
+}
+
+has() {
+  command -v "$1" >/dev/null 2>&1
+}
+
+# The packages, as Debian names them, whose programs are not there.
+missing_packages() { # test or nothing
+  docker_answers || has dockerd || printf '%s ' docker.io iptables
+  has vagrant || has VBoxManage || printf '%s ' vagrant
+  has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+  has rsync || printf '%s ' rsync
+  has ssh || printf '%s ' openssh-client
+  has ip || printf '%s ' iproute2
+  python3 -c 'import ensurepip' 2>/dev/null || printf '%s ' python3-venv
+  [ "${1:-}" != test ] || has chromium || printf '%s ' chromium fonts-noto-color-emoji
+}
+
+install_packages() { # names
+  [ $# -gt 0 ] || return 0
+  { has apt-get && [ "$(id -u)" = 0 ]; } ||
+    fail "missing: $*: install them, or run this as root on Debian or Ubuntu"
+  echo "lab: installing $*"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update --quiet=2 || echo "lab: apt-get update failed; going on with the lists at hand" >&2
+  apt-get install --yes --quiet=2 --no-install-recommends "$@" >/dev/null ||
+    fail "apt-get could not install $*: see above"
+}
+
+docker_answers() {
+  docker info >/dev/null 2>&1
+}
+
+# A daemon that was killed leaves its pid file behind; dockerd refuses to start over it when another
+# process has that number by now.
+remove_stale_pid_file() {
+  local file=/var/run/docker.pid
+  [ -e "$file" ] || return 0
+  [ "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" = dockerd ] || rm "$file"
+}
+
+start_docker() {
+  docker_answers && return
+  [ "$(id -u)" = 0 ] || fail "no Docker engine answers: start Docker, or run this as root"
+  echo "lab: starting the Docker engine"
+  if [ -d /run/systemd/system ]; then
+    systemctl start docker
+  else
+    remove_stale_pid_file
+    setsid --fork dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null
+  fi
+  local deadline=$((SECONDS + DOCKERD_SECONDS))
+  until docker_answers; do
+    [ $SECONDS -lt $deadline ] ||
+      fail "no Docker engine answers after $DOCKERD_SECONDS s: see $DOCKERD_LOG"
+    sleep 0.2
+  done
+}
+
+make_environment() {
+  local wanted
+  wanted=$(sha256sum requirements.lock)
+  [ "$(cat .venv/requirements 2>/dev/null)" != "$wanted" ] || return 0
+  echo "lab: installing the Python tools into .venv"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "python3 is older than 3.11"
+  python3 -m venv --clear .venv
+  # uv installs in a second what takes pip half a minute.
+  .venv/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+  .venv/bin/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
+  echo "$wanted" >.venv/requirements
+}
+
+main() {
+  if [ "${1:-}" = environment ]; then
+    make_environment
+    exit
+  fi
+  # shellcheck disable=SC2046  # a list of words
+  install_packages $(missing_packages "${1:-}")
+  make_environment &
+  local environment=$!
+  start_docker
+  wait $environment
+}
+
+main "$@"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the node image of the docker provider, tagged as the first argument says.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+main() {
+  local image=${1:?usage: node-image.sh IMAGE:TAG}
+  if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then
+    echo "lab: making the base image debian:trixie-slim"
+    ./node/files/lab-base-image trixie | docker import - debian:trixie-slim >/dev/null
+  fi
+  echo "lab: building the node image $image"
+  # Only this client's environment decides: the classic builder is there on every engine.
+  DOCKER_BUILDKIT=0 docker build --quiet --tag "$image" node >/dev/null
+}
+
+main "$@"
