@@ -1,6 +1,6 @@
 """The lab's tasks: `fab --list`."""
 
-from invoke import Collection
+from invoke.collection import Collection
 
 from lab.tasks import commands
 

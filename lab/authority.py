@@ -48,10 +48,10 @@ def _authority(name: str) -> tuple[Key, x509.Certificate]:
         builder = _builder(subject, subject, key).add_extension(constraints, critical=True)
         write(certificate_path, _pem(builder.sign(key, hashes.SHA256())))
         write(key_path, _key_pem(key))
-    key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-    if not isinstance(key, Key):
+    stored = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
+    if not isinstance(stored, Key):
         raise TypeError(f"{key_path} holds no elliptic-curve key: remove {AUTHORITY}")
-    return key, x509.load_pem_x509_certificate(certificate_path.read_bytes())
+    return stored, x509.load_pem_x509_certificate(certificate_path.read_bytes())
 
 
 def _issue(stem: str, hosts: list[tuple[str, str]], key: Key, issuer: x509.Certificate) -> None:

@@ -264,7 +264,8 @@ set -euo pipefail
 exec 9>"/run/lock/lab-$(basename "$0")" && flock 9
 address=$(docker inspect --format '{{{{.NetworkSettings.IPAddress}}}}' {told} 2>/dev/null || true)
 [ -n "$address" ] || exit 0
-known=$(docker inspect --format '{{{{index .Config.Labels "lab.address"}}}}' {name} 2>/dev/null || true)
+label='{{{{index .Config.Labels "lab.address"}}}}'
+known=$(docker inspect --format "$label" {name} 2>/dev/null || true)
 [ "$known" != "$address" ] || exit 0
 docker rm --force {name} >/dev/null 2>&1 || true
 {command}

@@ -64,13 +64,13 @@ def tag(image: Image, folder: Path = FOLDER) -> str:
 
 
 def _inputs(image: Image, folder: Path) -> Iterator[Path]:
-    yield folder / BASE_SCRIPT
     excluded = tuple(folder / path for path in image.without)
+    yield folder / BASE_SCRIPT
     for source in image.sources:
         for path in sorted((folder / source).rglob("*")):
-            if path.is_file() and not IGNORED & set(path.parts):
-                if not any(path.is_relative_to(one) for one in excluded):
-                    yield path
+            left_out = IGNORED & set(path.parts) or any(map(path.is_relative_to, excluded))
+            if path.is_file() and not left_out:
+                yield path
 
 
 def tags(folder: Path = FOLDER) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TextIO, TypeVar
+from typing import Protocol, TypeVar
 
 from fabric import Config, Connection
 from paramiko import SSHConfig
@@ -30,6 +30,14 @@ SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
 POLL_SECONDS = 0.3
 
 Answer = TypeVar("Answer")
+
+
+class Stream(Protocol):
+    """Where a command's output goes as it comes."""
+
+    def write(self, text: str) -> None: ...
+
+    def flush(self) -> None: ...
 
 
 class RemoteError(LabError):
@@ -63,7 +71,7 @@ class Node:
             )
         return result.exited, result.stdout, result.stderr
 
-    def stream(self, out: TextIO, *argv: str) -> None:
+    def stream(self, out: Stream, *argv: str) -> None:
         """Runs a command as root, and hands its output on as it comes, until it ends."""
         with self._reaching():
             self._connection.run(

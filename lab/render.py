@@ -46,7 +46,7 @@ def template(name: str, **values: Any) -> str:
 def firewall(topology: Topology, node: str) -> str:
     """What lab-firewall reads: PORTS and the ADDRESSES that may reach them, a line each."""
     nodes = topology.addresses(topology.names)
-    rules = [(INTERNAL_PORTS, nodes)]
+    rules: list[tuple[tuple[int, ...], tuple[str, ...]]] = [(INTERNAL_PORTS, nodes)]
     for service in topology.web:
         if service.mode == "separate-hosts" and service.django == node:
             rules.append(((UWSGI_PORT,), (topology.address(service.nginx),)))

@@ -42,7 +42,7 @@ def load(topology: Topology) -> dict[str, str]:
 
 
 def _registry_authority(topology: Topology, own: str) -> str:
-    """The certificate that the registry in use is trusted by; empty: the machine's own are enough."""
+    """What the registry in use is trusted by; empty: the machine's own authorities do."""
     other = topology.settings.registry
     if other is None:
         return own

@@ -270,6 +270,8 @@ def _explain(mistake: Any) -> str:
     message = message.removeprefix("Input ").replace("valid tuple", "list")
     if not key:
         return "lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it"
+    if mistake["type"] == "string_pattern_mismatch":
+        return f"lab.yml: {key}: {mistake['input']!r} should be HOST:PORT"
     if mistake["type"] == "missing":
         return f"lab.yml: {key}: missing: add it"
     if mistake["type"] == "extra_forbidden":
@@ -279,7 +281,7 @@ def _explain(mistake: Any) -> str:
 
 def _name_mistakes(name: str) -> Iterator[str]:
     if not LabName.fullmatch(name):
-        yield f"LAB_NAME: {name!r} should be a-z, 0-9 and -, begin with a letter, at most 20 characters"
+        yield f"LAB_NAME: {name!r} should be up to 20 of a-z, 0-9 and -, the first one a letter"
 
 
 def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
@@ -291,7 +293,10 @@ def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
     if subnet.prefixlen != 24:
         yield f"{key}: {text!r} should be a /24, such as 192.168.56.0/24"
     if not subnet.is_private or subnet.overlaps(DOCKER_POOL):
-        yield f"{key}: {text!r} should be a private network outside {DOCKER_POOL} (Docker inside the nodes)"
+        yield (
+            f"{key}: {text!r} should be a private network outside {DOCKER_POOL},"
+            " which Docker inside the nodes uses"
+        )
 
 
 def _node_mistakes(settings: Settings) -> Iterator[str]:
@@ -329,7 +334,7 @@ def _host_mistakes(settings: Settings) -> Iterator[str]:
     for name, node in settings.nodes.items():
         key = f"nodes.{name}.host"
         if node.host in owners:
-            yield f"{key}: {node.host} is taken by {owners[node.host]}: choose another from 2 to 254"
+            yield f"{key}: {node.host} is {owners[node.host]}'s already: choose another, 2 to 254"
         owners.setdefault(node.host, key)
 
 
@@ -337,9 +342,15 @@ def _wiring_mistakes(settings: Settings) -> Iterator[str]:
     for index, service in enumerate(settings.web):
         apart = service.django != service.nginx
         if service.mode == "separate-hosts" and not apart:
-            yield f"web[{index}].nginx: {service.nginx!r} should be another node than django's: the mode is separate-hosts"
+            yield (
+                f"web[{index}].nginx: {service.nginx!r} should be another node than django's:"
+                " the mode is separate-hosts"
+            )
         if service.mode != "separate-hosts" and apart:
-            yield f"web[{index}].nginx: {service.nginx!r} should be {service.django!r}: in {service.mode} both run on one node"
+            yield (
+                f"web[{index}].nginx: {service.nginx!r} should be {service.django!r}:"
+                f" in {service.mode} both run on one node"
+            )
 
 
 def _listener_mistakes(topology: Topology) -> Iterator[str]:

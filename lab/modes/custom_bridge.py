@@ -1,4 +1,4 @@
-"""custom-bridge: both on a user-defined bridge, whose DNS tells nginx django's address by its name."""
+"""custom-bridge: both on a user-defined bridge, whose DNS knows django by its name."""
 
 from lab.containers import Plan
 from lab.modes import web

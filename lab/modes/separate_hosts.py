@@ -1,7 +1,7 @@
-"""separate-hosts: django on one node, its port published; nginx on another, which no volume reaches.
+"""separate-hosts: django on one node with its port published, nginx on another.
 
-The static files are rsynced to the nginx node (lab/tasks/static.py); the firewall lets nobody but
-that node reach uWSGI's port, since whoever reaches it can run code there.
+No volume reaches both, so the static files are rsynced to the nginx node (lab/tasks/static.py). The
+firewall lets nobody but that node reach uWSGI's port, since whoever reaches it can run code there.
 """
 
 from lab.containers import Mount, Plan, Publication

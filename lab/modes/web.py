@@ -9,6 +9,7 @@ from lab.topology import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT, WebService
 SERVICES = frozenset({"django", "nginx"})
 
 STATIC_VOLUME = Volume("webapp_static", disposable=True)
+SHARED_STATIC = Mount(STATIC_VOLUME.name, "/shared")
 RELEASE_FILE = "/etc/lab/release/release"
 
 # Longer than uWSGI's harakiri and nginx's time-outs, so that requests in flight are answered.
@@ -20,7 +21,7 @@ def name(program: str, mode: str) -> str:
 
 
 def release_file(site: Site) -> File:
-    """Tells Django the release without a restart: one that changes nothing here restarts nothing."""
+    """Tells Django the release without a restart: a new one may change nothing here."""
     return File(RELEASE_FILE, site.release + "\n")
 
 
@@ -75,7 +76,7 @@ def nginx(
     uwsgi: str | AddressOf,
     *,
     network: str = "bridge",
-    static: Mount = Mount(STATIC_VOLUME.name, "/shared"),
+    static: Mount = SHARED_STATIC,
 ) -> Container:
     topology = site.topology
     return Container(

@@ -13,7 +13,7 @@ HEALTHY_SECONDS = 240
 
 
 def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
-    """Makes the node run the plan's containers of some services. Returns whether anything changed."""
+    """Makes the node run the plan's containers of some services. Returns whether it had to act."""
     part = plan.only(services)
     for command in docker.pulls(part, node.observe()):
         say(node.name, f"pull {command[-1].rsplit('/', 1)[-1]}")

@@ -9,7 +9,8 @@ from functools import wraps
 from typing import Any
 
 from fabric import Connection, task
-from invoke import Context, Exit
+from invoke.context import Context
+from invoke.exceptions import Exit
 
 from lab.errors import LabError
 from lab.images import IMAGES
@@ -89,9 +90,7 @@ def push(context: Context) -> None:
 
 
 @task(
-    help={
-        "mode": f"another wiring for the node of -H, until the next deploy: {', '.join(MODES_OF_ONE_NODE)}"
-    }
+    help={"mode": "the wiring of -H's node until the next deploy: " + ", ".join(MODES_OF_ONE_NODE)}
 )
 @_told_in_one_line
 def deploy(context: Context, mode: str = "") -> None:
@@ -177,7 +176,7 @@ def _json(value: Any) -> str:
 
 @task(
     help={
-        "service": "only this program: django, nginx, haproxy, keepalived, mysql, cassandra, registry",
+        "service": "only this program: django, nginx, haproxy, mysql, cassandra, ...",
         "lines": "how many past lines of each container",
         "follow": "go on until Ctrl-C",
     }

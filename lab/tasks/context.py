@@ -37,8 +37,8 @@ class Lab:
     def require_route(self) -> None:
         """Raises LabError unless the lab's network is this machine's own neighbour.
 
-        While no lab is up, its addresses would be looked for beyond the default route, and something
-        on the way might even answer.
+        While no lab is up, its addresses would be looked for beyond the default route, where
+        something might even answer.
         """
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)
         found = subprocess.run(command, capture_output=True, text=True, check=False)

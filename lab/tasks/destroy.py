@@ -25,7 +25,9 @@ def destroy(lab: Lab) -> None:
         (FOLDER / ".lab" / name).unlink(missing_ok=True)
     say(
         "lab",
-        f"removed; the caches stay in the volumes {lab.topology.name}-builder and {lab.topology.name}-registry",
+        "removed; caches stay in the volumes {0}-builder and {0}-registry".format(
+            lab.topology.name
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Builds the images on the builder and pushes them to the registry, each only where it is missing."""
+"""Builds the images on the builder and pushes them to the registry, where they are missing."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def build(lab: Lab, image: Image, tag: str) -> None:
     if status != 0:
         last = "\n".join((output + errors).strip().splitlines()[-12:])
         raise LabError(
-            f"{lab.topology.builder}: building {image.name} failed; all of it: {report}; its end:\n{last}"
+            f"{lab.topology.builder}: building {image.name} failed; see {report}; its end:\n{last}"
         )
     say(lab.topology.builder, f"built {image.name}")
 

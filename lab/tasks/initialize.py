@@ -7,7 +7,7 @@ from lab.docker import one_off
 from lab.modes import web
 from lab.progress import say
 from lab.releases import Release
-from lab.site import USERS, secrets_folder
+from lab.site import USERS
 from lab.tasks.context import Lab
 
 FOLDER = "/etc/lab/secrets/initialize"

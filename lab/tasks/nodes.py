@@ -20,7 +20,7 @@ REPORTS = FOLDER / ".lab" / "reports"
 
 # What of Vagrant's output tells a user how far it is.
 MILESTONES = re.compile(
-    r"==> (\w+): (Creating and configuring|Starting container|Machine booted|Running provisioner: node)"
+    r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
 
 

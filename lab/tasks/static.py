@@ -1,4 +1,4 @@
-"""Brings the static files to an nginx that shares no volume with its Django: rsync, node to node."""
+"""Rsyncs the static files to an nginx that shares no volume with its Django."""
 
 from __future__ import annotations
 

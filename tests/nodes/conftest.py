@@ -1,0 +1,84 @@
+"""The nodes through testinfra, and the answers of all probes, asked once."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import testinfra
+
+from lab.modes import web
+from lab.tasks.context import Lab
+from tests.conftest import TOPOLOGY
+from tests.nodes import ports
+
+FOLDER = Path(__file__).resolve().parents[2]
+PROBE = FOLDER / "tests" / "probe.py"
+SSH = ("ssh", "-F", str(FOLDER / ".lab" / "ssh_config"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_lab_of_our_own():
+    """Nothing is sent to the lab's addresses unless its network is this machine's neighbour."""
+    Lab(TOPOLOGY).require_route()
+
+
+def host(node):
+    """The node through testinfra, as root."""
+    backend = f"ssh://{node}?controlpersist=60"
+    return testinfra.get_host(backend, ssh_config=str(FOLDER / ".lab" / "ssh_config"), sudo=True)
+
+
+@pytest.fixture(params=TOPOLOGY.names)
+def node(request):
+    return request.param
+
+
+@pytest.fixture
+def machine(node):
+    return host(node)
+
+
+@pytest.fixture(scope="session")
+def verdicts():
+    """(source, target, port) -> open, mute or closed; all asked at the same time."""
+    sources = ports.sources(TOPOLOGY)
+    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
+        answers = pool.map(_ask, sources)
+    return {
+        (source.name, target.name, port): answer[f"{target.address}:{port}"]
+        for source, answer in zip(sources, answers, strict=True)
+        for target in ports.targets(TOPOLOGY)
+        for port in ports.ports_from(source)
+    }
+
+
+def _ask(source):
+    asked = [
+        [target.address, port]
+        for target in ports.targets(TOPOLOGY)
+        for port in ports.ports_from(source)
+    ]
+    # The first line of standard input is the question, after the program itself.
+    program = f"import sys; exec(sys.stdin.read({len(PROBE.read_text())}))"
+    done = subprocess.run(
+        _command(source, program),
+        input=PROBE.read_text() + json.dumps(asked) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"the probe from {source.name} failed: {done.stderr}"
+    return json.loads(done.stdout)
+
+
+def _command(source, program):
+    if source.name == ports.HOST:
+        return (sys.executable, "-c", program)
+    if not source.container:
+        return (*SSH, source.node, f"python3 -c '{program}'")
+    mode = next(s.mode for s in TOPOLOGY.web if s.django == source.node)
+    container = web.name("django", mode)
+    return (*SSH, source.node, f"sudo docker exec -i {container} python3 -c '{program}'")

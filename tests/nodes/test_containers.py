@@ -1,0 +1,98 @@
+"""The containers of each node: which run, and how they are kept in their place."""
+
+import json
+
+import pytest
+
+from tests.conftest import TOPOLOGY
+from tests.nodes.conftest import host
+
+# program -> user inside the container, capabilities beyond none
+PROGRAMS = {
+    "django": ("app", []),
+    "nginx": ("nginx", []),
+    "mysql": ("mysql", []),
+    "cassandra": ("cassandra", []),
+    "haproxy": ("haproxy", []),
+    "keepalived": ("root", ["NET_ADMIN", "NET_RAW", "SETGID", "SETUID"]),
+    "registry": ("registry", []),
+}
+
+
+def expected_programs(node):
+    settings = TOPOLOGY.settings
+    programs = {
+        "registry": node == TOPOLOGY.builder and settings.registry is None,
+        "mysql": node in settings.mysql,
+        "cassandra": node in settings.cassandra,
+        "haproxy": node in settings.balancers,
+        "keepalived": node in settings.balancers,
+        "django": any(service.django == node for service in TOPOLOGY.web),
+        "nginx": any(service.nginx == node for service in TOPOLOGY.web),
+    }
+    return sorted(program for program, here in programs.items() if here)
+
+
+@pytest.fixture(scope="session")
+def inspected():
+    """node -> program -> what `docker inspect` says of its container."""
+    found = {}
+    for node in TOPOLOGY.names:
+        command = "docker ps --all --quiet --filter label=lab.service | xargs docker inspect"
+        answer = json.loads(host(node).check_output(command))
+        found[node] = {one["Config"]["Labels"]["lab.service"]: one for one in answer}
+    return found
+
+
+def test_each_node_runs_the_programs_that_lab_yml_places_there(inspected, node):
+    assert sorted(inspected[node]) == expected_programs(node)
+
+
+def test_every_container_is_running_and_healthy(inspected, node):
+    states = {
+        program: (one["State"]["Status"], one["State"]["Health"]["Status"])
+        for program, one in inspected[node].items()
+    }
+    assert states == dict.fromkeys(states, ("running", "healthy"))
+
+
+def test_containers_run_as_their_own_users_with_nothing_to_spare(inspected, node):
+    for program, one in inspected[node].items():
+        user, capabilities = PROGRAMS[program]
+        settings = one["HostConfig"]
+        assert one["Config"]["User"] == user, program
+        assert settings["ReadonlyRootfs"], program
+        assert not settings["Privileged"], program
+        assert settings["CapDrop"] == ["ALL"], program
+        assert sorted(cap.removeprefix("CAP_") for cap in settings["CapAdd"] or []) == capabilities
+        assert settings["SecurityOpt"] == ["no-new-privileges"], program
+        assert settings["RestartPolicy"]["Name"] == "always", program
+
+
+def test_containers_have_the_limits_of_lab_yml(inspected, node):
+    for program, one in inspected[node].items():
+        limit = getattr(TOPOLOGY.limits, program)
+        settings = one["HostConfig"]
+        assert settings["NanoCpus"] == int(limit.cpus * 1e9), program
+        assert settings["Memory"] == limit.memory * 2**20, program
+        assert settings["MemorySwap"] == limit.memory * 2**20, program
+        assert settings["PidsLimit"] == limit.pids, program
+
+
+def test_the_disk_write_limit_is_in_force(inspected, node):
+    machine = host(node)
+    for program, one in inspected[node].items():
+        limit = getattr(TOPOLOGY.limits, program).write * 2**20
+        cgroup = f"$(awk -F: '$2 ~ /blkio/ {{print $3}}' /proc/{one['State']['Pid']}/cgroup)"
+        throttle = machine.check_output(
+            f"cat /sys/fs/cgroup/blkio{cgroup}/blkio.throttle.write_bps_device"
+        )
+        assert throttle.split()[-1:] == [str(limit)], program
+
+
+def test_images_come_from_the_registry_by_the_digest_of_their_inputs(inspected, node):
+    for program, one in inspected[node].items():
+        registry, _, rest = one["Config"]["Image"].partition("/")
+        name, _, tag = rest.partition(":")
+        assert registry == TOPOLOGY.registry, program
+        assert name and len(tag) == 12, program

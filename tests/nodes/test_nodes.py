@@ -1,0 +1,66 @@
+"""Each node as a machine: what every one of them must be, whatever runs on it."""
+
+import json
+
+from lab.secrets import SECRETS
+from tests.conftest import TOPOLOGY
+
+# Docker's own resolver and containerd listen on the node's loopback.
+LOOPBACK = ("127.0.0.1", "127.0.0.11", "127.0.0.53", "127.0.0.54", "::1", "[::1]")
+
+
+def test_docker_runs_and_comes_back_after_a_reboot(machine):
+    service = machine.service("docker")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_the_firewall_stands_before_docker_starts(machine):
+    assert machine.service("lab-firewall").is_enabled
+    before = machine.check_output("systemctl show --property=Before --value lab-firewall")
+    assert "docker.service" in before.split()
+
+
+def test_the_follower_of_docker_runs(machine):
+    assert machine.service("lab-follow").is_running
+
+
+def test_every_node_resolves_every_name(machine):
+    for node in TOPOLOGY.nodes:
+        addresses = machine.check_output("getent ahostsv4 %s", node.name)
+        assert addresses.split()[0] == node.address
+
+
+def test_nothing_of_the_lab_listens_on_every_address(machine, node):
+    allowed = (TOPOLOGY.address(node), TOPOLOGY.virtual_address, *LOOPBACK)
+    listening = machine.check_output("ss --no-header --listening --tcp --numeric")
+    addresses = {line.split()[3].rsplit(":", 1)[0] for line in listening.splitlines()}
+    assert {address.split("%")[0] for address in addresses} <= set(allowed)
+
+
+def test_docker_s_own_networks_stay_clear_of_the_lab_s(machine):
+    answer = machine.check_output(
+        "docker network ls --quiet | xargs docker network inspect --format '{{json .IPAM.Config}}'"
+    )
+    subnets = [
+        config["Subnet"] for line in answer.splitlines() for config in json.loads(line) or []
+    ]
+    assert subnets
+    assert all(subnet.startswith("10.199.") for subnet in subnets)
+
+
+def test_secrets_are_files_that_only_their_reader_may_open(machine):
+    found = machine.check_output("find /etc/lab/secrets -type f -printf '%m %u %p\n'")
+    assert found
+    for line in found.splitlines():
+        mode, user, path = line.split()
+        assert mode == "600", path
+        assert user != "root", path
+
+
+def test_no_secret_stands_in_a_container_s_settings_or_a_command_line(machine):
+    secrets = [path.read_text() for path in SECRETS.iterdir()]
+    inspected = machine.check_output("docker ps --quiet | xargs docker inspect")
+    commands = machine.check_output("ps -e -ww -o args=")
+    assert len(secrets) == 10
+    assert not [secret for secret in secrets if secret in inspected or secret in commands]

@@ -1,0 +1,144 @@
+"""Topology -> plan: what each mode and each service wants on its node, as literal tables."""
+
+import pytest
+from lab import images, plan, services, topology
+from lab.containers import AddressOf, Mount, Publication
+from lab.render import firewall
+from lab.secrets import GENERATED
+from lab.site import Site
+
+LAB = topology.load(environment={})
+TAGS = dict.fromkeys(images.IMAGES, "0123456789ab")
+SECRETS = {name: f"value of {name}" for name in GENERATED} | {
+    "registry.crt": "certificate",
+    "registry.key": "key",
+    "registry_ca.crt": "authority",
+}
+SITE = Site(LAB, images.references(LAB.registry, TAGS), SECRETS, "20261124-0815-abcdef")
+
+
+def containers(node):
+    return {container.name: container for container in plan.plan(SITE, node).containers}
+
+
+@pytest.mark.parametrize(
+    ("node", "names"),
+    [
+        (
+            "ubuntu1",
+            ["registry", "mysql", "cassandra", "django-default-bridge-1", "nginx-default-bridge-1"],
+        ),
+        (
+            "ubuntu2",
+            ["mysql", "cassandra", "django-custom-bridge-1", "nginx-custom-bridge-1"],
+        ),
+        (
+            "ubuntu3",
+            ["mysql", "cassandra", "django-separate-hosts-1", "haproxy", "keepalived"],
+        ),
+        ("ubuntu4", ["cassandra", "nginx-separate-hosts-1", "haproxy", "keepalived"]),
+    ],
+)
+def test_each_node_runs_what_design_and_lab_yml_say(node, names):
+    assert list(containers(node)) == names
+
+
+# (node, container, network, published, UWSGI_URI)
+WIRINGS = [
+    ("ubuntu1", "django-default-bridge-1", "bridge", [], None),
+    (
+        "ubuntu1",
+        "nginx-default-bridge-1",
+        "bridge",
+        [("192.168.56.11", 80)],
+        AddressOf("django-default-bridge-1", 29000),
+    ),
+    ("ubuntu2", "django-custom-bridge-1", "webapp", [], None),
+    (
+        "ubuntu2",
+        "nginx-custom-bridge-1",
+        "webapp",
+        [("192.168.56.12", 80)],
+        "django-custom-bridge-1:29000",
+    ),
+    ("ubuntu3", "django-separate-hosts-1", "bridge", [("192.168.56.13", 29000)], None),
+    (
+        "ubuntu4",
+        "nginx-separate-hosts-1",
+        "bridge",
+        [("192.168.56.14", 80)],
+        "192.168.56.13:29000",
+    ),
+]
+
+
+@pytest.mark.parametrize(("node", "name", "network", "published", "uwsgi"), WIRINGS)
+def test_each_mode_wires_its_two_halves_in_its_own_way(node, name, network, published, uwsgi):
+    container = containers(node)[name]
+    assert container.network == network
+    assert container.publications == tuple(Publication(*pair) for pair in published)
+    assert dict(container.environment).get("UWSGI_URI") == uwsgi
+
+
+def test_static_files_come_through_a_volume_or_where_none_reaches_through_a_folder():
+    shared = Mount("webapp_static", "/shared")
+    assert shared in containers("ubuntu1")["nginx-default-bridge-1"].mounts
+    assert shared in containers("ubuntu2")["nginx-custom-bridge-1"].mounts
+    assert containers("ubuntu4")["nginx-separate-hosts-1"].mounts == (
+        Mount("/home/dock/static_files", "/shared/static_root"),
+    )
+    assert plan.plan(SITE, "ubuntu4").volumes == (plan.services.Volume("cassandra_data"),)
+
+
+def test_a_new_release_that_changes_no_image_replaces_no_container():
+    later = Site(LAB, SITE.images, SECRETS, "20261125-0900-fedcba")
+    for node in LAB.names:
+        before = [c.digest for c in plan.plan(SITE, node).containers]
+        assert [c.digest for c in plan.plan(later, node).containers] == before
+
+
+def test_a_new_tag_replaces_the_containers_of_that_image_alone():
+    tags = TAGS | {"webapp_django": "ba9876543210"}
+    later = Site(LAB, images.references(LAB.registry, tags), SECRETS, "x")
+    before, after = plan.plan(SITE, "ubuntu1"), plan.plan(later, "ubuntu1")
+    changed = [
+        old.name
+        for old, new in zip(before.containers, after.containers, strict=True)
+        if old.digest != new.digest
+    ]
+    assert changed == ["django-default-bridge-1"]
+
+
+def test_no_secret_stands_in_a_container_s_record_but_for_its_files():
+    for node in LAB.names:
+        for container in plan.plan(SITE, node).containers:
+            assert "value of" not in repr((container.environment, container.command))
+            for file in container.reads:
+                assert file.secret == ("/secrets/" in file.path)
+                assert not file.secret or (file.mode == 0o600 and file.owner > 10000)
+
+
+INTERNAL = "3306,3307,33061,9200,7000,9042,5000"
+NODES = "192.168.56.11,192.168.56.12,192.168.56.13,192.168.56.14"
+
+
+@pytest.mark.parametrize(
+    ("node", "rules"),
+    [
+        ("ubuntu1", [f"{INTERNAL} {NODES}"]),
+        ("ubuntu2", [f"{INTERNAL} {NODES}"]),
+        ("ubuntu3", [f"{INTERNAL} {NODES}", "29000 192.168.56.14"]),
+        ("ubuntu4", [f"{INTERNAL} {NODES}"]),
+    ],
+)
+def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(node, rules):
+    assert firewall(LAB, node).splitlines() == rules
+
+
+def test_tokens_are_evenly_spaced_and_dealt_round_robin():
+    assert services.ring_tokens(4, 4) == (
+        (-9223372036854775808, -4611686018427387904, 0, 4611686018427387904),
+        (-8070450532247928832, -3458764513820540928, 1152921504606846976, 5764607523034234880),
+        (-6917529027641081856, -2305843009213693952, 2305843009213693952, 6917529027641081856),
+        (-5764607523034234880, -1152921504606846976, 3458764513820540928, 8070450532247928832),
+    )
