@@ -26,7 +26,7 @@ class Running:
     """A container of the lab as it was found.
 
     health: None without a health check; address: on the default bridge; told: the address of
-    another container that it was started with.
+    another container that it was started with; restarts: by Docker, after it ended by itself.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Running:
     digest: str
     address: str = ""
     told: str = ""
+    restarts: int = 0
 
     @property
     def well(self) -> bool:
@@ -82,6 +83,7 @@ def _running(inspected: Mapping[str, Any]) -> Running:
         digest=labels.get("lab.digest", ""),
         address=inspected["NetworkSettings"]["IPAddress"],
         told=labels.get("lab.address", ""),
+        restarts=inspected["RestartCount"],
     )
 
 

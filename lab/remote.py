@@ -123,7 +123,7 @@ def wait_until(
     enough: Callable[[Answer], bool],
     *,
     seconds: float,
-    advice: Callable[[], str],
+    advice: Callable[[Answer], str],
 ) -> Answer:
     """Looks again and again until it is enough.
 
@@ -136,7 +136,7 @@ def wait_until(
             return answer
         if time.monotonic() > deadline:
             raise RemoteError(
-                f"{subject}: not within {seconds:g} s; last seen: {answer}; {advice()}"
+                f"{subject}: not within {seconds:g} s; last seen: {answer}; {advice(answer)}"
             )
         time.sleep(POLL_SECONDS)
 

@@ -17,7 +17,8 @@ from lab.topology import FOLDER, Topology
 
 SECRETS = FOLDER / ".lab" / "secrets"
 ALPHABET = string.ascii_letters + string.digits
-LENGTH = 40
+# MySQL's limit for a replication password.
+LENGTH = 32
 
 GENERATED = (
     "django_secret_key",

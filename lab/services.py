@@ -87,6 +87,8 @@ def cassandra(site: Site, node: str) -> Plan:
             ("CASSANDRA_CLUSTER_NAME", topology.name),
         ),
         mounts=(Mount("cassandra_data", "/var/lib/cassandra", writable=True),),
+        # Java's native libraries are unpacked there and run.
+        temporary=("/tmp:exec", "/run"),
         stop_seconds=30,
     )
     return Plan((container,), volumes=(Volume("cassandra_data"),))

@@ -59,17 +59,6 @@ def mysql(connection, address):
     return connection.recv(64)[3:5] == b"\x00\x0a"
 
 
-def mysql_group(connection, address):
-    """XCom speaks TLS, then answers a version request (type 1) with a version reply (type 2).
-
-    A message's header: protocol version and length of the body (32 bits each), type (8 bits, then 8
-    of padding), tag (16), all big-endian. To all but the group's members it hangs up at once.
-    """
-    connection = encrypted(connection)
-    connection.sendall(struct.pack(">IIBxH", 1, 0, 1, 313))
-    return connection.recv(12)[8:9] == b"\x02"
-
-
 def cql(connection, address):
     """OPTIONS (5) of protocol version 4 is answered with SUPPORTED (6) before anybody logs in."""
     connection.sendall(struct.pack(">BBHBI", 4, 0, 0, 5, 0))
@@ -107,7 +96,7 @@ PROTOCOLS = {
     9080: http,
     9200: http,
     29000: uwsgi,
-    33061: mysql_group,
+    33061: mysql,
 }
 
 

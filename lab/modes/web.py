@@ -62,6 +62,7 @@ def django_environment(site: Site, node: str, mode: str) -> tuple[tuple[str, str
         ("APP_NODE", node),
         ("APP_MODE", mode),
         ("APP_ALLOWED_HOSTS", ",".join(hosts)),
+        ("APP_SECRET_KEY_FILE", "/run/secrets/django_secret_key"),
         ("APP_MYSQL_HOST", topology.virtual_address),
         ("APP_MYSQL_WRITE_PORT", str(MYSQL_PORT)),
         ("APP_MYSQL_READ_PORT", str(MYSQL_READ_PORT)),

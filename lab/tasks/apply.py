@@ -5,26 +5,24 @@ from __future__ import annotations
 from lab import docker
 from lab.containers import Plan
 from lab.progress import say
-from lab.remote import Node, wait_until
+from lab.remote import Node, RemoteError, wait_until
 
 # Seconds until a container must be healthy. Cassandra is the slowest: about 15 s alone, several
 # times that while images are built on the same two cores.
 HEALTHY_SECONDS = 240
+HOPELESS_RESTARTS = 5
 
 
 def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     """Makes the node run the plan's containers of some services. Returns whether it had to act."""
     part = plan.only(services)
-    for command in docker.pulls(part, node.observe()):
-        say(node.name, f"pull {command[-1].rsplit('/', 1)[-1]}")
-        node.run(*command)
     with node.changing:
         found = node.observe(part)
         files = docker.changed(docker.files(part), found)
         node.put(files)
         # Also when its file is as it was: a task that was cut off may have written it and no more.
         node.run("lab-firewall")
-        commands = docker.commands(plan, found, services)
+        commands = (*docker.pulls(part, found), *docker.commands(plan, found, services))
         for command in commands:
             _tell(node, command)
             node.run(*command)
@@ -34,6 +32,8 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
 
 def _tell(node: Node, command: docker.Command) -> None:
     match command:
+        case ("docker", "pull", _, image):
+            say(node.name, f"pull {image.rsplit('/', 1)[-1]}")
         case ("docker", "run", *rest):
             say(node.name, f"start {rest[rest.index('--name') + 1]}")
         case (script,):
@@ -52,24 +52,25 @@ def wait_healthy(node: Node, plan: Plan, services: frozenset[str]) -> None:
 
     def look() -> dict[str, str]:
         found = node.observe().containers
-        ill = {name: found.get(name) for name in names}
-        return {
-            name: f"{running.state}, {running.health or 'no health check'}" if running else "absent"
-            for name, running in ill.items()
-            if not (running and running.well)
-        }
+        ill = {name: _illness(found.get(name)) for name in names}
+        for name in names:
+            if (running := found.get(name)) and running.restarts >= HOPELESS_RESTARTS:
+                raise RemoteError(f"{node.name}: {name} ends again and again; {_log(node, name)}")
+        return {name: illness for name, illness in ill.items() if illness}
 
-    def advice() -> str:
-        name = next(iter(look()), names[0])
-        _, output, errors = node.attempt("docker", "logs", "--tail", "12", name)
-        return (
-            f"`fab logs --service={name.split('-')[0]}`; the end of {name}'s log:\n{output}{errors}"
-        )
+    def advice(ill: dict[str, str]) -> str:
+        return _log(node, next(iter(ill)))
 
-    wait_until(
-        f"{node.name}: healthy containers",
-        look,
-        lambda ill: not ill,
-        seconds=HEALTHY_SECONDS,
-        advice=advice,
-    )
+    subject = f"{node.name}: healthy containers"
+    wait_until(subject, look, lambda ill: not ill, seconds=HEALTHY_SECONDS, advice=advice)
+
+
+def _illness(running: docker.Running | None) -> str:
+    if running is None:
+        return "absent"
+    return "" if running.well else f"{running.state}, {running.health or 'no health check'}"
+
+
+def _log(node: Node, name: str) -> str:
+    _, output, errors = node.attempt("docker", "logs", "--tail", "12", name)
+    return f"the end of its log (more: `fab -H {node.name} logs`):\n{output}{errors}"

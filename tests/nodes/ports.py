@@ -24,8 +24,7 @@ ROWS = (
     ("node", "virtual", 3307, "open", "Django reads from MySQL's replicas"),
     ("node", "mysql", 3306, "open", "balancers reach each MySQL server"),
     ("node", "mysql", 9200, "open", "balancers ask for each server's role"),
-    ("mysql", "mysql", 33061, "open", "the replication group's members talk to each other"),
-    ("not mysql", "mysql", 33061, "mute", "the group hangs up on all but its members"),
+    ("node", "mysql", 33061, "open", "the replication group's members talk to each other"),
     ("node", "cassandra", 9042, "open", "Django's driver finds and uses every Cassandra node"),
     ("node", "cassandra", 7000, "open", "the ring's nodes talk to each other"),
     ("node", "registry", 5000, "open", "nodes pull images"),
@@ -72,7 +71,7 @@ def source_roles(topology: Topology, source: Place, target: Place) -> set[str]:
     if source.container:
         return roles | ({"its container"} if source.node == target.node else set())
     if source.node:
-        roles |= {"node", "mysql" if source.node in topology.settings.mysql else "not mysql"}
+        roles.add("node")
     if source.node and source.node == target.node:
         roles.add("itself")
     for service in topology.web:

@@ -7,7 +7,7 @@ from tests.nodes import ports
 
 LAB = topology.load(environment={})
 
-# Columns: ports; rows: targets; one table per source. o open, m mute, . closed.
+# Columns: ports; rows: targets; one table per source. o open, . closed.
 COLUMNS = "                22 80 9080 29000 3306 3307 33061 9200 9042 7000 5000"
 TABLES = {
     "host": """
@@ -40,13 +40,13 @@ TABLES = {
     """,
     "ubuntu4": """
         virtual         .  o  o    .     o    o    .     .    .    .    .
-        ubuntu1         o  o  .    .     o    .    m     o    o    o    o
-        ubuntu2         o  o  .    .     o    .    m     o    o    o    .
-        ubuntu3         o  o  o    o     o    .    m     o    o    o    .
+        ubuntu1         o  o  .    .     o    .    o     o    o    o    o
+        ubuntu2         o  o  .    .     o    .    o     o    o    o    .
+        ubuntu3         o  o  o    o     o    .    o     o    o    o    .
         ubuntu4         o  o  .    .     .    .    .     .    o    o    .
     """,
 }
-VERDICTS = {"o": "open", "m": "mute", ".": "closed"}
+VERDICTS = {"o": "open", ".": "closed"}
 
 
 def rows():
