@@ -1,0 +1,54 @@
+"""How this project connects to Cassandra: one place for policies, time-outs and consistency."""
+
+from collections.abc import Sequence
+
+from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    TokenAwarePolicy,
+)
+from django.conf import settings
+
+CONNECT_TIMEOUT = 2.0  # seconds
+REQUEST_TIMEOUT = 2.0
+# A paused node costs a request this long instead of a time-out: another replica is asked too.
+# Only statements marked as idempotent are sent twice.
+SPECULATIVE_DELAY = 0.05
+SPECULATIVE_ATTEMPTS = 2
+
+
+def cluster(
+    user: str,
+    password: str,
+    *,
+    request_timeout: float = REQUEST_TIMEOUT,
+    nodes: Sequence[str] = (),
+) -> Cluster:
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(
+            DCAwareRoundRobinPolicy(local_dc=settings.CASSANDRA_DATACENTER)
+        ),
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        request_timeout=request_timeout,
+        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(
+            SPECULATIVE_DELAY, SPECULATIVE_ATTEMPTS
+        ),
+    )
+    return Cluster(
+        nodes or settings.CASSANDRA_NODES,
+        port=settings.CASSANDRA_PORT,
+        auth_provider=PlainTextAuthProvider(user, password),
+        protocol_version=5,
+        connect_timeout=CONNECT_TIMEOUT,
+        control_connection_timeout=CONNECT_TIMEOUT,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # A node that came back is used again within a second.
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+        # A paused node keeps its connections open: find out in 8 s, not in 60.
+        idle_heartbeat_interval=5,
+        idle_heartbeat_timeout=3,
+    )

@@ -1,0 +1,68 @@
+"""Brings MySQL and Cassandra to the state that the application needs; may be run again."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from project.environment import Environment
+from project.setup import cassandra, mysql
+from project.setup.waiting import Say
+
+READ_AND_WRITE = frozenset({"SELECT", "MODIFY"})
+EVERYTHING = READ_AND_WRITE | {"CREATE", "ALTER", "DROP"}
+
+
+class Command(BaseCommand):
+    help = "Creates the database, its tables and the administrator; the keyspaces and the roles."
+    requires_system_checks = []  # the database check would ask for what is not there yet
+
+    def handle(self, *args: object, **options: object) -> None:
+        with Environment() as env:
+            admin_password = env.secret(
+                "APP_ADMIN_PASSWORD_FILE", "/run/secrets/django_admin_password"
+            )
+            wanted = wanted_in_cassandra(env)
+        failures = self.run_together(
+            {
+                "mysql": partial(mysql.initialize, admin_password=admin_password),
+                "cassandra": partial(cassandra.initialize, wanted=wanted),
+            }
+        )
+        if failures:
+            raise CommandError("; ".join(failures))
+
+    def run_together(self, halves: dict[str, Callable[[Say], None]]) -> list[str]:
+        with ThreadPoolExecutor() as pool:
+            futures = {name: pool.submit(half, self.say(name)) for name, half in halves.items()}
+        return [
+            f"{name}: {type(error).__name__}: {error}"
+            for name, future in futures.items()
+            if (error := future.exception())
+        ]
+
+    def say(self, half: str) -> Say:
+        return lambda line: self.stdout.write(f"{half}: {line}")
+
+
+def wanted_in_cassandra(env: Environment) -> cassandra.Wanted:
+    test_password = env.secret(
+        "APP_CASSANDRA_TEST_PASSWORD_FILE", "/run/secrets/cassandra_test_password"
+    )
+    keyspace = settings.CASSANDRA_KEYSPACE
+    return cassandra.Wanted(
+        admin_password=env.secret(
+            "APP_CASSANDRA_ADMIN_PASSWORD_FILE", "/run/secrets/cassandra_admin_password"
+        ),
+        datacenter=settings.CASSANDRA_DATACENTER,
+        replication_factor=env.number("APP_CASSANDRA_REPLICATION_FACTOR", 3),
+        keyspace=keyspace,
+        roles=(
+            cassandra.Role(
+                settings.CASSANDRA_USER, settings.CASSANDRA_PASSWORD, keyspace, READ_AND_WRITE
+            ),
+            cassandra.Role("django_test", test_password, f"test_{keyspace}", EVERYTHING),
+        ),
+    )

@@ -1,0 +1,76 @@
+"""The pages for what goes wrong. None touches a database: that may be what is broken."""
+
+import sys
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from posts.store import StoreUnavailable
+
+TEXTS = {
+    400: ("That request can’t be read", "Something in it is damaged or was changed on its way."),
+    403: ("Not allowed", "Your account may not open this page."),
+    404: ("Nothing here", "There is no page at this address."),
+    500: ("Something broke", "The error was noted. Please try again in a moment."),
+    503: (
+        "Back in a moment",
+        "{} can’t be reached right now. Nothing of yours is lost: please try again shortly.",
+    ),
+}
+
+# Servers' error numbers for "not now"; 2000-2999 are the client's: no connection, or one lost.
+# 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1290 and 1836 read-only
+# (a primary that was just replaced), 3100 and 3101 the group refused or rolled back the commit.
+MYSQL_UNAVAILABLE = frozenset({1040, 1053, 1205, 1290, 1836, 3100, 3101, *range(2000, 3000)})
+
+
+def unavailable(error: BaseException | None) -> str | None:
+    """The dependency whose absence the error tells of, as users may know it."""
+    if isinstance(error, StoreUnavailable):
+        return "The store of the posts"
+    if (
+        isinstance(error, OperationalError)
+        and error.args[:1]
+        and error.args[0] in MYSQL_UNAVAILABLE
+    ):
+        return "The database of the accounts"
+    return None
+
+
+def page(request: HttpRequest, status: int, subject: str = "") -> HttpResponse:
+    title, text = TEXTS[status]
+    context = {"title": title, "text": text.format(subject), "status": status}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return page(request, 404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    context = {
+        "title": "Please send that again",
+        "text": "The form was too old, or cookies are off. Go back, reload the page, and send it.",
+        "status": 403,
+    }
+    return render(request, "error.html", context, status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    # Here rather than in a view or in process_exception: the session's save and the lazy
+    # request.user may fail too.
+    subject = unavailable(sys.exception())
+    if subject is None:
+        return page(request, 500)
+    response = page(request, 503, subject)
+    response["Retry-After"] = "5"
+    return response

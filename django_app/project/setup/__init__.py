@@ -1,0 +1,1 @@
+"""What `manage.py initialize` does: it observes, changes what differs, and says which it was."""

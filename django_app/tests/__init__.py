@@ -1,0 +1,1 @@
+"""The application's tests; they need the real MySQL and the real Cassandra."""

@@ -1,0 +1,81 @@
+from unittest import mock
+
+from django.contrib.auth import get_user_model
+from django.db import OperationalError
+from django.test import Client, TestCase
+
+from tests.support import PASSWORD, field
+
+
+class Accounts(TestCase):
+    databases = {"default", "read_only"}
+
+    def setUp(self) -> None:
+        get_user_model().objects.create_user("ann", password=PASSWORD)
+
+    def sign_in(self, password: str = PASSWORD, **more: str) -> object:
+        return self.client.post(
+            "/accounts/login/", {"username": "ann", "password": password, **more}
+        )
+
+    def test_signed_in_only_after_the_right_password(self) -> None:
+        response = self.client.get("/posts/create")
+        self.assertRedirects(response, "/accounts/login/?next=/posts/create")
+        wrong = self.sign_in("wrong")
+        self.assertContains(wrong, "Please enter a correct username and password")
+        self.assertEqual(self.client.get("/posts/create").status_code, 302)
+        right = self.sign_in(next="/posts/create")
+        self.assertRedirects(right, "/posts/create")
+        self.assertIn("seen", right.cookies)
+
+    def test_signing_in_leads_nowhere_else(self) -> None:
+        response = self.sign_in(next="https://elsewhere.test/")
+        self.assertRedirects(response, "/posts/", fetch_redirect_response=False)
+
+    def test_signing_out_takes_a_post(self) -> None:
+        self.sign_in()
+        self.assertEqual(self.client.get("/accounts/logout/").status_code, 405)
+        self.assertEqual(self.client.get("/posts/create").status_code, 200)
+        self.assertRedirects(self.client.post("/accounts/logout/"), "/accounts/login/")
+        self.assertEqual(self.client.get("/posts/create").status_code, 302)
+
+    def test_forms_need_their_token(self) -> None:
+        client = Client(enforce_csrf_checks=True)
+        page = client.get("/accounts/login/").content.decode()
+        data = {"username": "ann", "password": PASSWORD}
+        refused = client.post("/accounts/login/", data)
+        self.assertContains(refused, "Please send that again", status_code=403)
+        data["csrfmiddlewaretoken"] = field(page, "csrfmiddlewaretoken")
+        self.assertEqual(client.post("/accounts/login/", data).status_code, 302)
+
+    def test_the_administration_is_for_administrators(self) -> None:
+        self.sign_in()
+        self.assertEqual(self.client.get("/admin/").status_code, 302)
+        admin = get_user_model().objects.create_superuser("root", password=PASSWORD)
+        self.client.force_login(admin)
+        page = self.client.get("/admin/")
+        self.assertContains(page, "Served by")
+
+    def test_while_mysql_is_away_users_are_told_so(self) -> None:
+        self.sign_in()
+        away = OperationalError(2013, "Lost connection to server")
+        with (
+            mock.patch("django.db.backends.utils.CursorWrapper.execute", side_effect=away),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            self.client.raise_request_exception = False
+            response = self.client.post("/posts/create", {"content": "<kept> & safe"})
+        self.assertContains(response, "database of the accounts", status_code=503)
+        self.assertContains(response, "&lt;kept&gt; &amp; safe", status_code=503)
+        self.assertEqual(response["Retry-After"], "5")
+
+    def test_an_error_of_ours_is_not_called_an_outage(self) -> None:
+        self.sign_in()
+        wrong = OperationalError(1054, "Unknown column")
+        with (
+            mock.patch("django.db.backends.utils.CursorWrapper.execute", side_effect=wrong),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            self.client.raise_request_exception = False
+            response = self.client.get("/posts/")
+        self.assertContains(response, "Something broke", status_code=500)

@@ -1,0 +1,113 @@
+#!/bin/bash
+# Checks the settings, writes the part of Cassandra's configuration that differs between nodes, runs COMMAND.
+#
+# CASSANDRA_ADDRESS           the node's own IPv4 address, the only one it listens on
+# CASSANDRA_SEEDS             addresses of all nodes of the ring, comma-separated
+# CASSANDRA_RACK              rack, in datacenter dc1
+# CASSANDRA_TOKENS            the node's four tokens, comma-separated; fixed once it has data
+# CASSANDRA_HEAP              Java heap (256m)
+# CASSANDRA_CLUSTER_NAME      (lab)
+# CASSANDRA_AUTH_REPLICATION  replicas of the accounts in a new ring (3)
+set -euo pipefail
+
+readonly data=/var/lib/cassandra generated=/tmp/cassandra
+
+errors=()
+
+expect() { # NAME PATTERN MEANING
+  [[ ${!1-} =~ ^($2)$ ]] || errors+=("$1 must be $3, not '${!1-}'")
+}
+
+check_settings() {
+  local address='[0-9]{1,3}(\.[0-9]{1,3}){3}' token='-?[0-9]{1,19}'
+  expect CASSANDRA_ADDRESS "$address" 'an IPv4 address'
+  expect CASSANDRA_SEEDS "$address(,$address)*" 'comma-separated IPv4 addresses'
+  expect CASSANDRA_RACK '[A-Za-z0-9_-]+' 'a name'
+  expect CASSANDRA_TOKENS "$token(,$token){3}" 'four comma-separated tokens'
+  expect CASSANDRA_HEAP '[0-9]+[mg]' 'a size such as 256m'
+  expect CASSANDRA_CLUSTER_NAME '[A-Za-z0-9_-]+' 'a name'
+  expect CASSANDRA_AUTH_REPLICATION '[1-9]' 'a number from 1 to 9'
+}
+
+check_data() {
+  [[ -w $data ]] || errors+=("$data must be writable by user $(id -u)")
+  if [[ -e $data/tokens && $(<"$data/tokens") != "${CASSANDRA_TOKENS-}" ]]; then
+    errors+=("CASSANDRA_TOKENS must stay what it was when $data was first used: $(<"$data/tokens")")
+  fi
+}
+
+report_errors() {
+  ((${#errors[@]} == 0)) && return
+  printf 'cassandra: %s\n' "${errors[@]}" >&2
+  exit 1
+}
+
+ring_is_serving() {
+  local other
+  for other in "${others[@]}"; do
+    timeout 1 probe-cql "$other" 2>/dev/null && return
+  done
+  return 1
+}
+
+# How the node enters the ring. The nodes of a new ring found it together. Any other node without data has to
+# stream its share before it serves: as the replacement of its former self if the ring knows its address, else
+# as a new node (bootstrap). Cassandra refuses the wrong one of the two and ends, so the next start tries the
+# other. A node that has joined once ignores all of this.
+choose_way_in() {
+  case $(cat "$data/way-in" 2>/dev/null) in
+    replace) way_in=bootstrap ;;
+    bootstrap) way_in=replace ;;
+    found) if ring_is_serving; then way_in=replace; else way_in=found; fi ;;
+    *) call_roll ;;
+  esac
+}
+
+call_roll() {
+  trap 'exit 143' TERM # the first process gets no signal that it hasn't asked for
+  roll-call "$CASSANDRA_ADDRESS" "${others[@]}" >"$generated/roll-call" &
+  wait $!
+  way_in=$(<"$generated/roll-call")
+}
+
+write_configuration() {
+  local auto_bootstrap=true seeds tokens=$CASSANDRA_TOKENS options=()
+  seeds=$(IFS=,; echo "${others[*]}") # a node among its own seeds never streams
+  case $way_in in
+    found) auto_bootstrap=false seeds=$CASSANDRA_SEEDS ;;
+    replace) tokens='' options+=("-Dcassandra.replace_address_first_boot=$CASSANDRA_ADDRESS") ;;
+  esac
+  cat /etc/cassandra/cassandra.yaml - >"$generated/cassandra.yaml" <<END
+cluster_name: $CASSANDRA_CLUSTER_NAME
+listen_address: $CASSANDRA_ADDRESS
+rpc_address: $CASSANDRA_ADDRESS
+initial_token: $tokens
+auto_bootstrap: $auto_bootstrap
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters:
+      - seeds: "$seeds"
+END
+  printf 'dc=dc1\nrack=%s\n' "$CASSANDRA_RACK" >"$generated/cassandra-rackdc.properties"
+  options+=("-Dcassandra.system_auth.default_rf=$CASSANDRA_AUTH_REPLICATION")
+  printf '%s\n' "${options[@]}" >"$generated/jvm.options"
+}
+
+main() {
+  export CASSANDRA_HEAP=${CASSANDRA_HEAP:-256m}
+  CASSANDRA_CLUSTER_NAME=${CASSANDRA_CLUSTER_NAME:-lab}
+  CASSANDRA_AUTH_REPLICATION=${CASSANDRA_AUTH_REPLICATION:-3}
+  check_settings
+  check_data
+  report_errors
+
+  mkdir -p "$generated"
+  mapfile -t others < <(tr , '\n' <<<"$CASSANDRA_SEEDS" | grep -vxF "$CASSANDRA_ADDRESS")
+  choose_way_in
+  write_configuration
+  echo "$way_in" >"$data/way-in"
+  echo "$CASSANDRA_TOKENS" >"$data/tokens"
+  exec "$@"
+}
+
+main "$@"
