@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.test.runner import DiscoverRunner
-
 from posts import store
 from posts.cluster import cluster
 from posts.schema import TABLES, create_table

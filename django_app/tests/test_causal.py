@@ -5,7 +5,6 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, SimpleTestCase, TestCase, TransactionTestCase
-
 from project import causal
 from project.causal import Reads, database_for_read
 from project.router import CausalRouter

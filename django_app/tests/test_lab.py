@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import SimpleTestCase, TestCase, override_settings
-
 from posts import store
 from project import health, logs, middleware
 from project.environment import Environment
+
 from tests.support import NO_CASSANDRA, NO_MYSQL
 
 

@@ -1,7 +1,6 @@
 from collections.abc import Sequence
 
 from django.test import SimpleTestCase
-
 from posts.paging import BadCursor, Page, Position, cursor, page, position
 
 POSTS = {

@@ -6,8 +6,8 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.util import uuid_from_time
 from django.test import override_settings
-
 from posts import ids, paging, store
+
 from tests.support import NO_CASSANDRA, SignedIn, field, texts
 
 LONG = ("Ünïcode 🦊 <b>&\n" * 1000)[:10_000]

@@ -18,16 +18,15 @@ def destroy(lab: Lab) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    _remove_what_vagrant_does_not_know(lab.topology.name)
-    for name in ("secrets", "ca"):
-        shutil.rmtree(FOLDER / ".lab" / name, ignore_errors=True)
-    for name in ("ssh_config", "login_key", "login_key.pub"):
-        (FOLDER / ".lab" / name).unlink(missing_ok=True)
+    name = lab.topology.name
+    _remove_what_vagrant_does_not_know(name)
+    for folder in ("secrets", "ca"):
+        shutil.rmtree(FOLDER / ".lab" / folder, ignore_errors=True)
+    for file in ("ssh_config", "login_key", "login_key.pub"):
+        (FOLDER / ".lab" / file).unlink(missing_ok=True)
     say(
         "lab",
-        "removed; caches stay in the volumes {0}-builder and {0}-registry".format(
-            lab.topology.name
-        ),
+        f"removed; caches stay in Docker's volumes {name}-builder and {name}-registry",
     )
 
 

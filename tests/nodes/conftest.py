@@ -31,6 +31,15 @@ def host(node):
     return testinfra.get_host(backend, ssh_config=str(FOLDER / ".lab" / "ssh_config"), sudo=True)
 
 
+def ssh(node, command, stdin=""):
+    """Standard output of a command on a node, fed with a text."""
+    done = subprocess.run(
+        (*SSH, node, command), input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{node}: {command}: {done.stderr}"
+    return done.stdout
+
+
 @pytest.fixture(params=TOPOLOGY.names)
 def node(request):
     return request.param

@@ -1,6 +1,7 @@
 """Plan + observation = commands: literal tables, no-ops included."""
 
 import pytest
+
 from lab import docker
 from lab.containers import AddressOf, Container, File, Mount, Plan, Publication, Volume
 from lab.docker import Observation, Running

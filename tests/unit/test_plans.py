@@ -1,6 +1,7 @@
 """Topology -> plan: what each mode and each service wants on its node, as literal tables."""
 
 import pytest
+
 from lab import images, plan, services, topology
 from lab.containers import AddressOf, Mount, Publication
 from lab.render import firewall

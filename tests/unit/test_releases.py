@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from lab import images, releases
 from lab.images import Image
 

@@ -1,6 +1,7 @@
 """lab.yml: what it means, and that each mistake is named with its key, its value and a remedy."""
 
 import pytest
+
 from lab import topology
 from lab.topology import TopologyError
 
@@ -81,13 +82,14 @@ MISTAKES = [
     (
         "django: ubuntu2, nginx: ubuntu2",
         "django: ubuntu2, nginx: ubuntu3",
-        "lab.yml: web[1].nginx: 'ubuntu3' should be 'ubuntu2': in custom-bridge both run on one node",
+        "lab.yml: web[1].nginx: 'ubuntu3' should be 'ubuntu2':"
+        " in custom-bridge both run on one node",
     ),
     (
         "django: ubuntu2, nginx: ubuntu2",
         "django: ubuntu3, nginx: ubuntu3",
-        "lab.yml: web[1].nginx: port 80 of 192.168.56.13 is bound by HAProxy (balancers[0]) already:"
-        " choose another node",
+        "lab.yml: web[1].nginx: port 80 of 192.168.56.13 is bound by HAProxy (balancers[0])"
+        " already: choose another node",
     ),
     (
         "django: ubuntu2, nginx: ubuntu2",
