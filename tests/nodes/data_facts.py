@@ -26,7 +26,7 @@ def mysql(alias):
 
 def cassandra():
     ring = cluster(settings.CASSANDRA_USER, settings.CASSANDRA_PASSWORD)
-    session = ring.connect()
+    session = ring.connect(wait_for_all_pools=True)
     keyspaces = ring.metadata.keyspaces
     facts = {
         "asked": settings.CASSANDRA_NODES,
@@ -48,7 +48,7 @@ def running_setting(name):
     """Of each node as it runs, by address; only the administrator may ask. ADMINISTRATOR is put
     before this program by who sends it."""
     ring = cluster(*ADMINISTRATOR)  # noqa: F821
-    session = ring.connect()
+    session = ring.connect(wait_for_all_pools=True)
     query = "SELECT value FROM system_views.settings WHERE name = %s"
     values = {
         host.address: session.execute(query, (name,), host=host).one().value

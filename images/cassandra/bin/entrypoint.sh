@@ -42,23 +42,23 @@ report_errors() {
   exit 1
 }
 
-ring_is_serving() {
-  local other
-  for other in "${others[@]}"; do
-    timeout 1 probe-cql "$other" 2>/dev/null && return
-  done
-  return 1
+# Cassandra's own record, on the disk since the moment the node joined.
+has_joined() {
+  grep --quiet --no-messages --text COMPLETED "$data"/data/system/local-*/*-Data.db
 }
 
-# How the node enters the ring. The nodes of a new ring found it together. Any other node without data has to
-# stream its share before it serves: as the replacement of its former self if the ring knows its address, else
-# as a new node (bootstrap). Cassandra refuses the wrong one of the two and ends, so the next start tries the
-# other. A node that has joined once ignores all of this.
+# How the node enters the ring. The nodes of a new ring found it together. Any other node that has not joined
+# has to stream its share before it serves: as the replacement of its former self if the ring knows its
+# address, else as a new node (bootstrap). Cassandra refuses the wrong one of the two and ends, so the next
+# start tries the other.
 choose_way_in() {
+  if has_joined; then
+    way_in=joined
+    return
+  fi
   case $(cat "$data/way-in" 2>/dev/null) in
     replace) way_in=bootstrap ;;
     bootstrap) way_in=replace ;;
-    found) if ring_is_serving; then way_in=replace; else way_in=found; fi ;;
     *) call_roll ;;
   esac
 }
@@ -71,11 +71,11 @@ call_roll() {
 }
 
 write_configuration() {
-  local auto_bootstrap=true seeds tokens=$CASSANDRA_TOKENS options=()
-  seeds=$(IFS=,; echo "${others[*]}") # a node among its own seeds never streams
+  local auto_bootstrap=true seeds=$CASSANDRA_SEEDS tokens=$CASSANDRA_TOKENS options=()
   case $way_in in
-    found) auto_bootstrap=false seeds=$CASSANDRA_SEEDS ;;
-    replace) tokens='' options+=("-Dcassandra.replace_address_first_boot=$CASSANDRA_ADDRESS") ;;
+    found) auto_bootstrap=false ;;
+    replace) tokens='' options+=("-Dcassandra.replace_address_first_boot=$CASSANDRA_ADDRESS") ;;&
+    replace | bootstrap) seeds=$(IFS=,; echo "${others[*]}") ;; # a node among its own seeds never streams
   esac
   cat /etc/cassandra/cassandra.yaml - >"$generated/cassandra.yaml" <<END
 cluster_name: $CASSANDRA_CLUSTER_NAME
