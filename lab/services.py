@@ -13,8 +13,6 @@ from lab.containers import Container, File, Mount, Plan, Volume
 from lab.site import Site, secrets_folder
 from lab.topology import REGISTRY_PORT
 
-CASSANDRA_TOKENS_PER_NODE = 4
-
 
 def registry(site: Site, node: str, port: int = REGISTRY_PORT) -> Plan:
     """The lab's registry; its images lie in a folder that outlives the node (a named volume)."""
@@ -69,10 +67,9 @@ def mysql(site: Site, node: str) -> Plan:
 
 
 def cassandra(site: Site, node: str) -> Plan:
-    """One node of the ring. The seeds are the first two: enough for the others to find them all."""
+    """One node of the ring. All are seeds: a new ring is founded when all of them are there."""
     topology = site.topology
     ring = topology.settings.cassandra
-    tokens = ring_tokens(len(ring), CASSANDRA_TOKENS_PER_NODE)[ring.index(node)]
     container = Container(
         name="cassandra",
         service="cassandra",
@@ -81,9 +78,9 @@ def cassandra(site: Site, node: str) -> Plan:
         network="host",
         environment=(
             ("CASSANDRA_ADDRESS", topology.address(node)),
-            ("CASSANDRA_SEEDS", ",".join(topology.addresses(ring[:2]))),
+            ("CASSANDRA_SEEDS", ",".join(topology.addresses(ring))),
             ("CASSANDRA_RACK", node),
-            ("CASSANDRA_TOKENS", ",".join(map(str, tokens))),
+            ("CASSANDRA_TOKENS", ",".join(map(str, ring_tokens(ring.index(node))))),
             ("CASSANDRA_CLUSTER_NAME", topology.name),
         ),
         mounts=(Mount("cassandra_data", "/var/lib/cassandra", writable=True),),
@@ -94,16 +91,15 @@ def cassandra(site: Site, node: str) -> Plan:
     return Plan((container,), volumes=(Volume("cassandra_data"),))
 
 
-def ring_tokens(nodes: int, per_node: int) -> tuple[tuple[int, ...], ...]:
-    """Evenly spaced tokens of Murmur3Partitioner's ring (-2**63 to 2**63-1), dealt round robin.
+def ring_tokens(index: int) -> tuple[int, ...]:
+    """Four tokens of Murmur3Partitioner's ring (-2**63 to 2**63-1) for node number `index`, from 0.
 
     Fixed tokens let all nodes start at once, where chosen ones would have to wait for each other.
+    Reversing the index's bits puts each further node into the middle of the widest gaps, so that
+    adding one to lab.yml changes no other's tokens; 4, 8, 16, ... nodes are perfectly even.
     """
-    total = nodes * per_node
-    return tuple(
-        tuple(-(2**63) + (index * nodes + node) * 2**64 // total for index in range(per_node))
-        for node in range(nodes)
-    )
+    offset = int(f"{index:062b}"[::-1], 2)
+    return tuple(-(2**63) + quarter * 2**62 + offset for quarter in range(4))
 
 
 def balancer(site: Site, node: str) -> Plan:

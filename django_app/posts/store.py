@@ -57,7 +57,7 @@ _store: Store | None = None
 
 def connected() -> Store:
     """The process's one session, made at first use: a session does not survive uWSGI's fork."""
-    global _store
+    global _store  # noqa: PLW0603 - one session per process
     if _store is None:
         if not _lock.acquire(timeout=CONNECT_TIMEOUT):
             raise StoreUnavailable("another thread is still connecting")
@@ -87,7 +87,7 @@ def prepared(session: Session, query: str) -> PreparedStatement:
 
 
 def disconnect() -> None:
-    global _store
+    global _store  # noqa: PLW0603 - one session per process
     if _store is not None:
         _store.session.cluster.shutdown()
         _store = None

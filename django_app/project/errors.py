@@ -5,6 +5,7 @@ import sys
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
 from posts.store import StoreUnavailable
 
 TEXTS = {

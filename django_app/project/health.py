@@ -11,8 +11,8 @@ from time import monotonic
 import MySQLdb
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from posts import store
 
+from posts import store
 from project.middleware import GetResponse
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.test.runner import DiscoverRunner
+
 from posts import store
 from posts.cluster import cluster
 from posts.schema import TABLES, create_table

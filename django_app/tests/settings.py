@@ -1,8 +1,9 @@
-"""The production settings, with the two databases on one connection and a keyspace of our own."""
+"""The production settings, but for what tests need."""
 
 from project.settings import *  # noqa: F403
 from project.settings import DATABASES, LOGGING
 
+# Not a database of its own: the replicas get the test database from the primary.
 DATABASES["read_only"]["TEST"] = {"MIRROR": "default"}
 TEST_RUNNER = "tests.runner.LabRunner"
 # The tests log in often; what the passwords are hashed with is Django's business.

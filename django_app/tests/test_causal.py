@@ -1,10 +1,13 @@
+import time
 from collections.abc import Callable
 from unittest import mock
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, SimpleTestCase, TestCase, TransactionTestCase
+
 from project import causal
 from project.causal import Reads, database_for_read
 from project.router import CausalRouter
@@ -62,11 +65,19 @@ class Decisions(SimpleTestCase):
                 self.assertIs(CausalRouter().allow_migrate(database, "auth"), expected)
 
 
+def wait_for_replica(transactions: str) -> None:
+    """The replica is a real one, and may lag."""
+    deadline = time.monotonic() + 10
+    while not causal.replica_has(transactions):
+        assert time.monotonic() < deadline, f"10 s on, the replica lacks {transactions}"
+        time.sleep(0.05)
+
+
 class Servers(TestCase):
     databases = {"default", "read_only"}
 
-    def test_a_server_has_what_it_executed_itself_and_not_what_nobody_did(self) -> None:
-        self.assertTrue(causal.replica_has(causal.executed_by_primary()))
+    def test_a_replica_comes_to_have_what_the_primary_did_and_never_what_nobody_did(self) -> None:
+        wait_for_replica(causal.executed_by_primary())
         self.assertFalse(causal.replica_has(SET_OF_NOBODY))
 
     def test_a_damaged_set_is_not_had(self) -> None:
@@ -90,7 +101,7 @@ def run(
 
 
 def read_from(found: list[str]) -> Callable[[HttpRequest], None]:
-    return lambda request: found.append(get_user_model().objects.all().db)
+    return lambda _: found.append(get_user_model().objects.all().db)
 
 
 class Requests(TransactionTestCase):
@@ -99,21 +110,39 @@ class Requests(TransactionTestCase):
     def write(self, request: HttpRequest) -> None:
         get_user_model().objects.create_user("writer")
 
-    def test_a_write_gives_a_signed_cookie_that_scripts_cannot_read(self) -> None:
-        cookie = run(self.write).cookies["seen"]
+    def subset(self, first: str, second: str) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@global.gtid_executed")
-            executed = cursor.fetchone()[0].replace("\n", "")
-        self.assertEqual(causal.signer.unsign(cookie.value), executed)
+            cursor.execute("SELECT GTID_SUBSET(%s, %s)", [first, second])
+            return cursor.fetchone() == (1,)
+
+    def test_a_write_gives_a_cookie_that_covers_it(self) -> None:
+        before = causal.executed_by_primary()
+        seen = causal.signer.unsign(run(self.write).cookies["seen"].value)
+        # Others may write meanwhile, so neither set is known exactly.
+        self.assertTrue(self.subset(before, seen))
+        self.assertFalse(self.subset(seen, before))
+        self.assertTrue(self.subset(seen, causal.executed_by_primary()))
+
+    def test_the_cookie_is_out_of_reach_of_scripts_and_lasts_as_long_as_a_session(self) -> None:
+        cookie = run(self.write).cookies["seen"]
         self.assertTrue(cookie["httponly"])
         self.assertEqual((cookie["samesite"], cookie["max-age"]), ("Lax", 14 * 24 * 3600))
+
+    def test_the_set_is_asked_for_after_the_session_was_saved(self) -> None:
+        order = settings.MIDDLEWARE.index
+        self.assertLess(
+            order("project.causal.causal_reads"),
+            order("django.contrib.sessions.middleware.SessionMiddleware"),
+        )
 
     def test_a_read_gives_no_cookie(self) -> None:
         self.assertNotIn("seen", run(read_from([])).cookies)
 
     def test_the_request_after_a_write_reads_from_a_replica_that_has_it(self) -> None:
         found: list[str] = []
-        run(read_from(found), cookie=run(self.write).cookies["seen"].value)
+        cookie = run(self.write).cookies["seen"].value
+        wait_for_replica(causal.signer.unsign(cookie))
+        run(read_from(found), cookie=cookie)
         self.assertEqual(found, ["read_only"])
 
     def test_a_request_reads_from_the_primary_if_it_has_seen_more_than_the_replica(self) -> None:

@@ -2,6 +2,7 @@ import uuid
 from datetime import UTC, datetime
 
 from django.test import SimpleTestCase
+
 from posts import ids
 
 # 2026-11-24 10:20:30.5 UTC

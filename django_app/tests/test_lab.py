@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import SimpleTestCase, TestCase, override_settings
+
 from posts import store
 from project import health, logs, middleware
 from project.environment import Environment
-
 from tests.support import NO_CASSANDRA, NO_MYSQL
 
 
@@ -59,14 +59,14 @@ class Logs(SimpleTestCase):
 
 class Settings(SimpleTestCase):
     def test_everything_that_is_missing_is_reported_at_once(self) -> None:
-        with self.assertRaises(SystemExit) as stopped:
-            with Environment({"PORT": "x", "EMPTY": "", "SECRET_FILE": "/nowhere"}) as env:
-                env.text("NAME")
-                env.text("EMPTY")
-                env.number("PORT", 1)
-                env.items("HOSTS")
-                env.secret("SECRET_FILE")
-                self.assertEqual(env.text("OPTIONAL", "default"), "default")
+        environment = Environment({"PORT": "x", "EMPTY": "", "SECRET_FILE": "/nowhere"})
+        with self.assertRaises(SystemExit) as stopped, environment as env:
+            env.text("NAME")
+            env.text("EMPTY")
+            env.number("PORT", 1)
+            env.items("HOSTS")
+            env.secret("SECRET_FILE")
+            self.assertEqual(env.text("OPTIONAL", "default"), "default")
         self.assertEqual(
             str(stopped.exception),
             "error: NAME is not set; EMPTY is not set; PORT should be a whole number, found 'x';"

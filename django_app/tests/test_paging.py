@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 from django.test import SimpleTestCase
+
 from posts.paging import BadCursor, Page, Position, cursor, page, position
 
 POSTS = {

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.util import uuid_from_time
-from django.test import override_settings
-from posts import ids, paging, store
+from django.test import Client, override_settings
 
+from posts import ids, paging, store
 from tests.support import NO_CASSANDRA, SignedIn, field, texts
 
 LONG = ("Ünïcode 🦊 <b>&\n" * 1000)[:10_000]
@@ -20,6 +20,13 @@ class Creating(SignedIn):
         self.assertRedirects(response, "/posts/")
         self.assertEqual(self.listed(), ["hello"])
         self.assertEqual(texts(self.client.get("/posts/list").content.decode()), ["hello"])
+
+    def test_a_form_of_another_site_posts_nothing(self) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(self.user)
+        response = client.post("/posts/create", {"content": "forged"})
+        self.assertContains(response, "Please send that again", status_code=403)
+        self.assertEqual(self.listed(), [])
 
     def test_others_do_not_see_it(self) -> None:
         self.client.post("/posts/create", {"content": "mine"})

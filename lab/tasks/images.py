@@ -79,7 +79,7 @@ def build(lab: Lab, image: Image, tag: str) -> None:
     lab.builder.run("systemctl", "start", "lab-builder")
     say(lab.topology.builder, f"build {image.name}")
     status, output, errors = lab.builder.attempt(
-        "lab-build", reference, image.suite, image.dockerfile_path, image.target
+        "lab-build", reference, image.suite, SOURCE, image.dockerfile_path, image.target
     )
     REPORTS.mkdir(parents=True, exist_ok=True)
     report = REPORTS / f"build-{image.name}.log"

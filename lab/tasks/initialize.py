@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from lab.containers import Container, File, Mount
-from lab.docker import one_off
-from lab.modes import web
+from lab.errors import LabError
 from lab.progress import say
 from lab.releases import Release
-from lab.site import USERS
 from lab.tasks.context import Lab
+from lab.tasks.once import run_django
 
-FOLDER = "/etc/lab/secrets/initialize"
 SECRETS = (
     "django_secret_key",
     "django_admin_password",
@@ -22,29 +19,21 @@ SECRETS = (
 
 
 def initialize(lab: Lab, release: Release) -> None:
-    """Runs Django's `initialize` once, on the builder, with the secrets only it may see."""
+    """Runs Django's `initialize` (django_app/posts/management), which may be run again."""
     site = lab.site(release)
-    node = lab.builder
-    files = tuple(
-        File(f"{FOLDER}/{name}", lab.secrets[name], 0o600, USERS["django"], secret=True)
-        for name in SECRETS
-    )
-    container = Container(
-        name="initialize",
-        service="initialize",
-        image=site.images["webapp_django"],
-        limit=lab.topology.limits.django,
+    status, output = run_django(
+        lab,
+        site,
+        site.images["webapp_django"],
+        secrets=SECRETS,
         environment=(
-            *web.django_environment(site, node.name, "initialize"),
             ("APP_MYSQL_USER", "django_migrate"),
             ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_migrate_password"),
         ),
-        mounts=(Mount(FOLDER, "/run/secrets"),),
         command=("python", "manage.py", "initialize"),
     )
-    node.put(files)
-    try:
-        for line in node.run(*one_off(container)).splitlines():
-            say("lab", line)
-    finally:
-        node.run("rm", "-r", FOLDER)
+    lines = output.splitlines()
+    if status != 0:
+        raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))
+    for line in lines:
+        say("lab", line)

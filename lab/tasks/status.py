@@ -91,6 +91,7 @@ class Status:
 
 def status(lab: Lab) -> Status:
     """Looks at all nodes at the same time."""
+    lab.require_route()
     found = together({name: partial(_look, lab, name) for name in lab.topology.names})
     release = lab.current_release() if found[lab.topology.builder] else None
     plans = {name: lab.plan(release, name) for name in lab.topology.names} if release else {}

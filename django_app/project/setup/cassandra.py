@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from cassandra import AuthenticationFailed, DriverException
 from cassandra.cluster import NoHostAvailable, Session
+
 from posts.cluster import cluster
 from posts.schema import TABLES, Column, create_table
-
 from project.setup.waiting import Say, SetupFailed, wait_for
 
 ADMIN = "lab_admin"

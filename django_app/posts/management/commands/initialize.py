@@ -6,6 +6,7 @@ from functools import partial
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+
 from project.environment import Environment
 from project.setup import cassandra, mysql
 from project.setup.waiting import Say

@@ -1,0 +1,45 @@
+"""Runs an image's command once on the builder, with secrets that no running container has."""
+
+from __future__ import annotations
+
+from lab.containers import Container, File, Mount
+from lab.docker import one_off
+from lab.modes import web
+from lab.site import USERS, Site
+from lab.tasks.context import Lab
+
+FOLDER = "/etc/lab/secrets/once"
+
+
+def run_django(
+    lab: Lab,
+    site: Site,
+    image: str,
+    *,
+    secrets: tuple[str, ...],
+    environment: tuple[tuple[str, str], ...],
+    command: tuple[str, ...],
+) -> tuple[int, str]:
+    """Exit status and output of a command in one of the Django images.
+
+    The secrets lie on the builder, readable by Django's user alone, while the command runs.
+    """
+    folder = f"{FOLDER}-{command[-1]}"
+    container = Container(
+        name="once",
+        service="once",
+        image=image,
+        limit=lab.topology.limits.django,
+        environment=(*web.django_environment(site, lab.topology.builder, "once"), *environment),
+        mounts=(Mount(folder, "/run/secrets"),),
+        command=command,
+    )
+    lab.builder.put(
+        File(f"{folder}/{name}", lab.secrets[name], 0o600, USERS["django"], secret=True)
+        for name in secrets
+    )
+    try:
+        status, output, errors = lab.builder.attempt(*one_off(container))
+    finally:
+        lab.builder.run("rm", "-r", folder)
+    return status, output + errors

@@ -1,0 +1,38 @@
+"""The application's own tests, in the test stage of its image, against the real databases."""
+
+import re
+
+from lab import images
+from lab.images import TEST_IMAGE
+from lab.tasks.images import missing, publish, send_sources
+from lab.tasks.once import run_django
+
+SECRETS = ("django_secret_key", "mysql_test_password", "cassandra_test_password")
+ENVIRONMENT = (
+    ("APP_MYSQL_USER", "django_test"),
+    ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_test_password"),
+    ("APP_CASSANDRA_USER", "django_test"),
+    ("APP_CASSANDRA_PASSWORD_FILE", "/run/secrets/cassandra_test_password"),
+    ("APP_CASSANDRA_KEYSPACE", "test_posts_db"),
+)
+
+
+def test_the_application_s_own_tests_pass(running, release, capsys):
+    tag = images.tag(TEST_IMAGE)
+    if missing(running, {TEST_IMAGE.name: tag}):
+        send_sources(running)
+        publish(running, TEST_IMAGE, tag)
+    status, output = run_django(
+        running,
+        running.site(release),
+        images.reference(running.topology.registry, TEST_IMAGE.name, tag),
+        secrets=SECRETS,
+        environment=ENVIRONMENT,
+        command=("python", "manage.py", "test", "--no-input"),
+    )
+    ran = re.search(r"^Ran (\d+) tests in", output, re.MULTILINE)
+    with capsys.disabled():
+        print(f"\nthe application's own: {ran[0] if ran else 'no result'}")
+    assert status == 0, output
+    assert ran, output
+    assert int(ran[1]) > 0

@@ -1,0 +1,60 @@
+"""What is built again when something changes: nothing before the change."""
+
+import re
+
+import pytest
+
+from lab import images
+from lab.images import IMAGES
+from lab.tasks.images import BUILDER_SOCKET, SOURCE, missing, send_sources
+
+COPY = "/var/lib/lab/source-of-a-test"
+REFERENCE = "test/webapp_django:changed-style-sheet"
+
+# Steps of images/webapp_django/Dockerfile, by a word of each: kept, or made anew?
+STEPS = {
+    "apt-get install -y --no-install-recommends       gcc": "CACHED",
+    "/venv/bin/pip install": "CACHED",
+    "libmariadb3": "CACHED",
+    "COPY --from=packages /venv": "CACHED",
+    "COPY django_app/project/": "CACHED",
+    "COPY django_app/static/": "DONE",
+    "manage.py collectstatic": "DONE",
+}
+
+
+@pytest.fixture
+def report(running):
+    """BuildKit's report of building the sources with one more rule in the style sheet."""
+    builder, image = running.builder, IMAGES["webapp_django"]
+    send_sources(running)
+    builder.run("systemctl", "start", "lab-builder")
+    try:
+        _build(builder, image, SOURCE)
+        builder.run("cp", "--recursive", SOURCE, COPY)
+        builder.run("sh", "-c", f"echo 'p {{ color: teal }}' >> {COPY}/django_app/static/site.css")
+        yield _build(builder, image, COPY)
+    finally:
+        builder.run("rm", "--recursive", "--force", COPY)
+        builder.attempt("docker", "--host", BUILDER_SOCKET, "image", "rm", REFERENCE)
+
+
+def _build(builder, image, source):
+    status, output, errors = builder.attempt(
+        "lab-build", REFERENCE, image.suite, source, image.dockerfile_path, image.target
+    )
+    assert status == 0, errors
+    return output + errors
+
+
+def test_a_changed_style_sheet_reuses_everything_before_the_sources(report):
+    fates = {}
+    for number, step in re.findall(r"^#(\d+) \[.*?\d+/\d+\] (.*)$", report, re.MULTILINE):
+        fate = re.search(rf"^#{number} (CACHED|DONE)", report, re.MULTILINE)
+        fates[step] = fate[1] if fate else "unfinished"
+    found = {word: sorted({fate for step, fate in fates.items() if word in step}) for word in STEPS}
+    assert found == {word: [fate] for word, fate in STEPS.items()}, report
+
+
+def test_nothing_is_missing_from_the_registry(running):
+    assert missing(running, images.tags()) == {}

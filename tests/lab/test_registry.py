@@ -1,0 +1,54 @@
+"""Another registry than the lab's own: it receives the images and serves the nodes."""
+
+import pytest
+
+from lab import services
+from lab.containers import File, Plan
+from lab.plan import REGISTRY
+from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.context import Lab
+from lab.tasks.deploy import Publishing
+from lab.tasks.images import BUILDER_SOCKET
+from lab.topology import OtherRegistry
+
+PORT = 5001
+HOST, CLIENT = "ubuntu2", "ubuntu3"
+
+
+@pytest.fixture
+def other(running, release):
+    """The lab with lab.yml's `registry` naming a second registry, which runs on another node."""
+    address = f"{HOST}:{PORT}"
+    settings = running.topology.settings.model_copy(
+        update={"registry": OtherRegistry(address=address, ca=".lab/ca/ca.crt")}
+    )
+    node, site = running.nodes[HOST], running.site(release)
+    plan = services.registry(site, HOST, PORT)
+    trust = f"/etc/docker/certs.d/{address}/ca.crt"
+    authority = File(trust, running.secrets["ca.crt"])
+    node.run("install", "-d", "-o", "10006", "-g", "10006", "/var/cache/lab/registry")
+    for trusting in (HOST, CLIENT, running.topology.builder):
+        running.nodes[trusting].put([authority])
+    apply(node, plan, REGISTRY)
+    wait_healthy(node, plan, REGISTRY)
+    yield Lab(running.topology.model_copy(update={"settings": settings}))
+    apply(node, Plan(), REGISTRY)
+    node.run("rm", "-r", "/var/cache/lab/registry", "/etc/lab/secrets/registry")
+    for trusting in (HOST, CLIENT, running.topology.builder):
+        running.nodes[trusting].run("rm", "-r", f"/etc/docker/certs.d/{address}")
+
+
+def test_images_go_to_the_registry_that_lab_yml_names_and_nodes_pull_from_it(other, release):
+    site = other.site(release)
+    name = "webapp_nginx"
+    image = site.images[name]
+    assert image.startswith(f"{HOST}:{PORT}/")
+    with Publishing(other, {name: release.tags[name]}) as published:
+        published.wait(name)
+    client = other.nodes[CLIENT]
+    try:
+        client.run("docker", "pull", "--quiet", image)
+        assert image in client.observe().images
+    finally:
+        client.attempt("docker", "image", "rm", image)
+        other.builder.attempt("docker", "--host", BUILDER_SOCKET, "image", "rm", image)

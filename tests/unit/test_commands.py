@@ -1,0 +1,80 @@
+"""What is typed wrongly is answered in one line that names what would be right."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2]
+FAB = Path(sys.executable).parent / "fab"
+NODES = "the nodes are ubuntu1, ubuntu2, ubuntu3, ubuntu4"
+MODES = "default-bridge, custom-bridge"
+
+
+def fab(*arguments, **environment):
+    return subprocess.run(
+        (FAB, *arguments),
+        cwd=FOLDER,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("-H", "ubuntu9", "deploy"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
+        (("-H", "ubuntu9", "logs"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
+        (
+            ("-H", "ubuntu2", "deploy", "--mode=bridge"),
+            f"lab: --mode: 'bridge' is no mode of one node; those are {MODES}",
+        ),
+        (
+            ("-H", "ubuntu4", "deploy", "--mode=custom-bridge"),
+            "lab: --mode: ubuntu4 runs no web service alone; those that do: ubuntu1, ubuntu2",
+        ),
+        (
+            ("deploy", "--mode=custom-bridge"),
+            "lab: --mode: needs one node: fab -H NODE deploy --mode=MODE",
+        ),
+        (("-H", "ubuntu2", "up"), "lab: up: works on the whole lab: leave out -H"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_would_be_right(arguments, line):
+    ended = fab(*arguments)
+    assert (ended.returncode, ended.stderr.strip()) == (1, line)
+
+
+def test_a_mistake_in_the_environment_is_named_before_anything_is_touched():
+    ended = fab("up", LAB_SUBNET="10.0.0.0/8")
+    line = "lab: LAB_SUBNET: '10.0.0.0/8' should be a /24, such as 192.168.56.0/24"
+    assert ended.returncode == 1
+    assert line in ended.stderr.splitlines()
+
+
+def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
+    ended = fab("status", LAB_NAME="nowhere", LAB_SUBNET="192.168.250.0/24")
+    line = "lab: the lab 'nowhere' is not up: run `make up`"
+    assert (ended.returncode, ended.stderr.strip()) == (1, line)
+
+
+def test_every_task_has_one_line_of_help():
+    listed = fab("--list").stdout
+    tasks = [
+        "balance",
+        "build",
+        "deploy",
+        "destroy",
+        "init",
+        "logs",
+        "push",
+        "status",
+        "up",
+        "verify",
+    ]
+    for task in tasks:
+        assert f"\n  {task} " in listed
