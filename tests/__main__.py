@@ -18,7 +18,6 @@ CHECKS = (
 )
 LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),
-    (PYTHON, "-m", "tests.application"),
     (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/lab", "tests/browser"),
 )
 ALL = (*LAB[:-1], (PYTHON, "-m", "pytest", "--quiet", "tests/lab", "tests/browser"))

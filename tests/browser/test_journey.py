@@ -128,7 +128,11 @@ def test_the_foot_of_the_page_names_node_mode_and_release(page):
 
 def test_static_files_are_there_and_may_be_kept_for_good(page):
     answers = []
-    page.on("response", answers.append)
+
+    def note(answer):
+        answers.append(answer)
+
+    page.on("response", note)
     page.goto("/accounts/login/")
     page.wait_for_load_state("networkidle")
     static = [answer for answer in answers if "/static/" in answer.url]

@@ -7,7 +7,7 @@ from tests.conftest import TOPOLOGY
 from tests.lab.web import wait_ready
 
 SERVICES = [service for service in TOPOLOGY.web if service.mode == "default-bridge"]
-SQUATTER = "squatter-of-a-test"
+SQUATTERS = tuple(f"squatter-of-a-test-{number}" for number in range(8))
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=[service.django for service in SERVICES])
@@ -15,20 +15,27 @@ def test_nginx_follows_django_to_a_new_address(running, release, service):
     node, django = running.nodes[service.django], web.name("django", service.mode)
     image = running.site(release).images["webapp_django"]
 
-    def address():
-        return node.observe().containers[django].address
+    def address_of(container):
+        return node.inspect(container)[0]["NetworkSettings"]["IPAddress"]
 
-    before = address()
+    def squat(address):
+        """Takes addresses, the lowest free one first, until this one is taken."""
+        for squatter in SQUATTERS:
+            hold = ("--name", squatter, "--entrypoint", "sleep", image, "infinity")
+            node.run("docker", "run", "--detach", *hold)
+            if address_of(squatter) == address:
+                return
+        raise AssertionError(f"{address} could not be taken")
+
+    before = address_of(django)
     try:
         node.run("docker", "stop", django)
-        # Whoever starts first gets the address that has just become free.
-        hold = ("--entrypoint", "sleep", image, "infinity")
-        node.run("docker", "run", "--detach", "--name", SQUATTER, *hold)
+        squat(before)
         node.run("docker", "start", django)
-        assert address() != before
+        assert address_of(django) != before
         wait_ready(TOPOLOGY.address(service.nginx))
         told = node.observe().containers[web.name("nginx", service.mode)].told
-        assert told == address()
+        assert told == address_of(django)
     finally:
-        node.attempt("docker", "rm", "--force", SQUATTER)
+        node.attempt("docker", "rm", "--force", *SQUATTERS)
         node.attempt("docker", "start", django)

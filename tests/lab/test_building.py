@@ -1,6 +1,7 @@
 """What is built again when something changes: nothing before the change."""
 
 import re
+import uuid
 
 import pytest
 
@@ -32,7 +33,9 @@ def report(running):
     try:
         _build(builder, image, SOURCE)
         builder.run("cp", "--recursive", SOURCE, COPY)
-        builder.run("sh", "-c", f"echo 'p {{ color: teal }}' >> {COPY}/django_app/static/site.css")
+        # Never built before, by an earlier run either.
+        rule = f"/* {uuid.uuid4()} */"
+        builder.run("sh", "-c", f"echo '{rule}' >> {COPY}/django_app/static/site.css")
         yield _build(builder, image, COPY)
     finally:
         builder.run("rm", "--recursive", "--force", COPY)

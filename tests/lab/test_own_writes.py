@@ -2,11 +2,13 @@
 
 import pytest
 
+from lab.remote import wait_until
 from tests.conftest import TOPOLOGY
 from tests.lab.web import Client
 
-APPLIER = "SQL_THREAD FOR CHANNEL 'group_replication_applier'"
 LOGINS = 6
+# Nobody may write while it is held, the applier of what comes from the primary included.
+HOLD = "FLUSH TABLES WITH READ LOCK; SELECT SLEEP(600) AS held_by_a_test"
 
 
 @pytest.fixture
@@ -16,11 +18,29 @@ def frozen_replicas(running):
     assert len(replicas) == len(TOPOLOGY.settings.mysql) - 1
     try:
         for name in replicas:
-            _mysql(running, name, f"STOP REPLICA {APPLIER}")
+            background = ("docker", "exec", "--detach", "mysql", "mysql", "-uroot")
+            running.nodes[name].run(*background, "--execute", HOLD)
+            _wait_held(running, name)
         yield
     finally:
         for name in replicas:
-            _mysql(running, name, f"START REPLICA {APPLIER}")
+            for thread in _holders(running, name):
+                _mysql(running, name, f"KILL {thread}")
+
+
+def _wait_held(running, name):
+    wait_until(
+        f"{name}: a read lock",
+        lambda: _holders(running, name),
+        bool,
+        seconds=10,
+        advice=lambda _: "SHOW PROCESSLIST",
+    )
+
+
+def _holders(running, name):
+    query = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
+    return _mysql(running, name, query).split()
 
 
 def _is_primary(running, name):

@@ -3,7 +3,7 @@
 import pytest
 
 from lab import services
-from lab.containers import File, Plan
+from lab.containers import File
 from lab.plan import REGISTRY
 from lab.tasks.apply import apply, wait_healthy
 from lab.tasks.context import Lab
@@ -22,8 +22,9 @@ def other(running, release):
     settings = running.topology.settings.model_copy(
         update={"registry": OtherRegistry(address=address, ca=".lab/ca/ca.crt")}
     )
-    node, site = running.nodes[HOST], running.site(release)
-    plan = services.registry(site, HOST, PORT)
+    node = running.nodes[HOST]
+    as_ever = running.plan(release, HOST)
+    plan = as_ever + services.registry(running.site(release), HOST, PORT)
     trust = f"/etc/docker/certs.d/{address}/ca.crt"
     authority = File(trust, running.secrets["ca.crt"])
     node.run("install", "-d", "-o", "10006", "-g", "10006", "/var/cache/lab/registry")
@@ -32,7 +33,7 @@ def other(running, release):
     apply(node, plan, REGISTRY)
     wait_healthy(node, plan, REGISTRY)
     yield Lab(running.topology.model_copy(update={"settings": settings}))
-    apply(node, Plan(), REGISTRY)
+    apply(node, as_ever, REGISTRY)
     node.run("rm", "-r", "/var/cache/lab/registry", "/etc/lab/secrets/registry")
     for trusting in (HOST, CLIENT, running.topology.builder):
         running.nodes[trusting].run("rm", "-r", f"/etc/docker/certs.d/{address}")

@@ -104,9 +104,19 @@ def drop_default_admin(session: Session, say: Say) -> None:
     """It stays away: a starting node makes it only if a quorum knows of no role at all."""
     if role_exists(session, DEFAULT_ADMIN):
         define(session, f"DROP ROLE {DEFAULT_ADMIN}")
+        forget(session, DEFAULT_ADMIN)
         say(f"superuser {DEFAULT_ADMIN}: dropped")
     else:
         say(f"superuser {DEFAULT_ADMIN}: was gone")
+
+
+def forget(session: Session, role: str) -> None:
+    """Nodes remember for a minute whom they let in; a role that was dropped must not outlive it."""
+    for host in session.cluster.metadata.all_hosts():
+        for cache in ("credentials_cache_keys", "roles_cache_keys"):
+            statement = f"DELETE FROM system_views.{cache} WHERE role = %s"
+            if host.is_up:
+                session.execute(statement, (role,), host=host)
 
 
 def keep_keyspace(session: Session, name: str, replication: dict[str, str], say: Say) -> None:
@@ -170,7 +180,7 @@ def opened(user: str, password: str) -> Session:
     connection = cluster(user, password, request_timeout=SCHEMA_TIMEOUT)
     connection.max_schema_agreement_wait = SCHEMA_TIMEOUT
     try:
-        return connection.connect()
+        return connection.connect(wait_for_all_pools=True)
     except BaseException:
         connection.shutdown()
         raise
