@@ -17,8 +17,9 @@ from lab.topology import FOLDER, Topology
 
 SECRETS = FOLDER / ".lab" / "secrets"
 ALPHABET = string.ascii_letters + string.digits
-# MySQL's limit for a replication password.
+# Characters: as many as MySQL takes for a replication password; Django asks for more for its key.
 LENGTH = 32
+LONG = {"django_secret_key": 64}
 
 GENERATED = (
     "django_secret_key",
@@ -61,6 +62,6 @@ def _generated(path: Path) -> str:
     try:
         return path.read_text().strip()
     except FileNotFoundError:
-        value = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        value = "".join(secrets.choice(ALPHABET) for _ in range(LONG.get(path.name, LENGTH)))
         write(path, value)
         return value

@@ -69,11 +69,13 @@ def cql(connection, address):
 def cassandra_ring(connection, address):
     """Initiate (magic, flags, sender, CRC) is answered with Accept: the highest messaging version.
 
-    Flags: small messages, checksums, and versions 12 to 12 (Cassandra 4.0). The CRC begins with
-    four fixed bytes (Cassandra's HandshakeProtocol and Crc).
+    Flags: small messages, checksums, and versions 12 to 13 (Cassandra 4.0 and 5.0). The CRC begins
+    with four fixed bytes (Cassandra's HandshakeProtocol and Crc). The sender is nobody's address: a
+    node believes what a handshake says of its sender, and schema changes no longer reach a member
+    of the ring for which somebody claimed another version.
     """
-    flags = 1 | 2 << 3 | 12 << 8 | 12 << 16 | 12 << 24
-    sender = socket.inet_aton(connection.getsockname()[0]) + struct.pack(">H", 7000)
+    flags = 1 | 2 << 3 | 12 << 8 | 12 << 16 | 13 << 24
+    sender = socket.inet_aton("192.0.2.1") + struct.pack(">H", 7000)
     message = struct.pack(">IIB", 0xCA552DFA, flags, len(sender)) + sender
     checksum = zlib.crc32(b"\xfa\x2d\x55\xca" + message)
     connection.sendall(message + struct.pack(">I", checksum))
