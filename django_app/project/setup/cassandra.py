@@ -114,7 +114,7 @@ def forget(session: Session, role: str) -> None:
     """Nodes remember for a minute whom they let in; a role that was dropped must not outlive it."""
     for host in session.cluster.metadata.all_hosts():
         for cache in ("credentials_cache_keys", "roles_cache_keys"):
-            statement = f"DELETE FROM system_views.{cache} WHERE role = %s"
+            statement = f"DELETE FROM system_views.{cache} WHERE role = %s"  # noqa: S608
             if host.is_up:
                 session.execute(statement, (role,), host=host)
 
