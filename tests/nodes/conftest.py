@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,11 @@ def _a_lab_of_our_own():
     Lab(TOPOLOGY).require_route()
 
 
+@cache
 def host(node):
-    """The node through testinfra, as root."""
-    backend = f"ssh://{node}?controlpersist=60"
-    return testinfra.get_host(backend, ssh_config=str(FOLDER / ".lab" / "ssh_config"), sudo=True)
+    """The node through testinfra, as root, over one connection that stays open."""
+    config = str(FOLDER / ".lab" / "ssh_config")
+    return testinfra.get_host(f"paramiko://{node}", ssh_config=config, sudo=True)
 
 
 def ssh(node, command, stdin=""):
