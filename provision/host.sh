@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+DOCKERD_PID=/var/run/docker.pid
 DOCKERD_LOG=/var/log/lab-dockerd.log
 DOCKERD_SECONDS=60
 UV_VERSION=0.13.9
@@ -45,30 +46,33 @@ docker_answers() {
   docker info >/dev/null 2>&1
 }
 
-# A daemon that was killed leaves its pid file behind; dockerd refuses to start over it when another
-# process has that number by now.
-remove_stale_pid_file() {
-  local file=/var/run/docker.pid
-  [ -e "$file" ] || return 0
-  [ "$(cat "/proc/$(cat "$file")/comm" 2>/dev/null)" = dockerd ] || rm "$file"
+# The process that the pid file names is a daemon: at work, starting, or still dying.
+dockerd_lives() {
+  [ "$(cat "/proc/$(cat "$DOCKERD_PID")/comm" 2>/dev/null)" = dockerd ]
 }
 
 start_docker() {
   docker_answers && return
   [ "$(id -u)" = 0 ] || fail "no Docker engine answers: start Docker, or run this as root"
   echo "lab: starting the Docker engine"
-  if [ -d /run/systemd/system ]; then
-    systemctl start docker
-  else
-    remove_stale_pid_file
-    setsid --fork dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null
-  fi
   local deadline=$((SECONDS + DOCKERD_SECONDS))
   until docker_answers; do
     [ $SECONDS -lt $deadline ] ||
       fail "no Docker engine answers after $DOCKERD_SECONDS s: see $DOCKERD_LOG"
-    sleep 0.2
+    start_daemon
+    sleep 0.5
   done
+}
+
+start_daemon() {
+  if [ -d /run/systemd/system ]; then
+    systemctl start docker
+  elif ! dockerd_lives; then
+    # A daemon that was killed leaves its pid file behind, and a new one refuses to start over it
+    # when another process has that number by now.
+    rm -f "$DOCKERD_PID"
+    setsid --fork dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null
+  fi
 }
 
 make_environment() {

@@ -184,7 +184,8 @@ module Lab
     strangers = labelled('ps', '--all', '--no-trunc').reject { |id, _| known.include?(id) }
     return if strangers.empty?
 
-    warn "lab: replacing the lab '#{NAME}' left by #{strangers.map(&:last).uniq.join(', ')} (#{strangers.size} nodes)"
+    # Not warn: Vagrant silences it.
+    $stderr.puts "lab: replacing the lab '#{NAME}' left by #{strangers.map(&:last).uniq.join(', ')} (#{strangers.size} nodes)"
     docker('rm', '--force', '--volumes', *strangers.map(&:first))
     remove_network if known.empty?
   end
