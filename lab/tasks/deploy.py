@@ -63,13 +63,17 @@ def source_release(lab: Lab, only: tuple[str, ...] = tuple(IMAGES)) -> Release:
 
 
 def bring_up(lab: Lab) -> Release:
-    """All that comes after the machines, each part as soon as what it needs is there."""
+    """All that comes after the machines; what takes longest to become ready is started first."""
     release = source_release(lab)
     start_registry(lab, release)
+    settings = lab.topology.settings
+    servers = tuple(dict.fromkeys((*settings.mysql, *settings.cassandra)))
     with Publishing(lab, release.tags) as published:
+        published.wait("mysql", "cassandra")
+        together({name: partial(_start_data, lab, release, name) for name in servers})
         together(
             {
-                "databases": partial(_databases, lab, release, published),
+                "databases": partial(_databases, lab, release, servers, published),
                 **{
                     f"web {index}": partial(_web, lab, release, service, published)
                     for index, service in enumerate(lab.topology.web)
@@ -81,30 +85,22 @@ def bring_up(lab: Lab) -> Release:
     return release
 
 
-def _databases(lab: Lab, release: Release, published: Publishing) -> None:
-    settings = lab.topology.settings
-    servers = dict.fromkeys((*settings.mysql, *settings.cassandra))
-    together(
-        {
-            **{f"data {n}": partial(_data, lab, release, n, published) for n in servers},
-            "balancers": partial(_balance_when_published, lab, release, published),
-        }
-    )
-    published.wait("webapp_django")
-    initialize(lab, release)
+def _start_data(lab: Lab, release: Release, name: str) -> None:
+    apply(lab.nodes[name], lab.plan(release, name), DATA)
 
 
-def _data(lab: Lab, release: Release, name: str, published: Publishing) -> None:
-    published.wait("mysql", "cassandra")
-    node, plan = lab.nodes[name], lab.plan(release, name)
-    if apply(node, plan, DATA):
-        wait_healthy(node, plan, DATA)
+def _databases(lab: Lab, release: Release, servers: tuple[str, ...], published: Publishing) -> None:
+    """The balancers lead to the databases, so both have to be there before they are initialized."""
+
+    def data(name: str) -> None:
+        wait_healthy(lab.nodes[name], lab.plan(release, name), DATA)
         say(name, "data tier healthy")
 
-
-def _balance_when_published(lab: Lab, release: Release, published: Publishing) -> None:
     published.wait("haproxy")
     balance(lab, release)
+    together({name: partial(data, name) for name in servers})
+    published.wait("webapp_django")
+    initialize(lab, release)
 
 
 def balance(lab: Lab, release: Release) -> None:
