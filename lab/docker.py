@@ -125,7 +125,7 @@ def commands(plan: Plan, found: Observation, services: frozenset[str]) -> tuple[
         *_removals(wanted, found, services),
         *_networks_and_volumes(wanted, found),
         *_starts(wanted, found),
-        *_disposals(plan, found),
+        *_disposals(plan, found, services),
     )
 
 
@@ -137,7 +137,7 @@ def _removals(wanted: Plan, found: Observation, services: frozenset[str]) -> Ite
 
 
 def _removal(name: str) -> Iterator[Command]:
-    yield ("rm", "--force", f"{ADDRESSED}/{name}")
+    yield ("rm", "--force", f"{ADDRESSED}/{name}", f"{READ}/{name}")
     yield ("docker", "stop", name)
     yield ("docker", "rm", "--force", name)
 
@@ -185,7 +185,11 @@ def _replacement(container: Container, running: Running | None) -> Iterator[Comm
     yield (f"{ADDRESSED}/{container.name}",) if container.addressed else run(container)
 
 
-def _disposals(plan: Plan, found: Observation) -> Iterator[Command]:
+def _disposals(plan: Plan, found: Observation, services: frozenset[str]) -> Iterator[Command]:
+    names = {container.name for container in plan.containers}
+    others = (r for r in found.containers.values() if r.service not in services)
+    if any(running.name not in names for running in others):
+        return  # A later step removes these, and what only they use.
     for network in sorted(found.networks - set(plan.networks)):
         yield ("docker", "network", "rm", network)
     for volume in sorted(found.disposable_volumes - {volume.name for volume in plan.volumes}):

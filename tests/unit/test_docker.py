@@ -82,7 +82,7 @@ TABLE = {
         Plan(),
         found((DJANGO, {})),
         [
-            "rm --force /etc/lab/addressed/django-1",
+            "rm --force /etc/lab/addressed/django-1 /etc/lab/read/django-1",
             "docker stop django-1",
             "docker rm --force django-1",
         ],
@@ -119,6 +119,14 @@ TABLE = {
             "docker volume create --label lab.disposable=yes static",
             "docker volume create data",
         ],
+    ),
+    "a network that a container of another step still uses": (
+        Plan(),
+        found(
+            (Container("nginx-old", "registry", "r/nginx:1", LIMIT), {}),
+            networks=frozenset({"webapp"}),
+        ),
+        [],
     ),
     "networks and copies that nobody wants any more, and data that stays": (
         Plan(),
