@@ -247,6 +247,13 @@ def test_when_a_good_member_is_told_apart(
             True,
             id="alone in the group, nobody could go on without it",
         ),
+        pytest.param(
+            seen(A, member(A, ONLINE, PRIMARY), member(B, ONLINE)),
+            None,
+            None,
+            False,
+            id="half of a group of two is no majority",
+        ),
     ],
 )
 def test_when_a_paused_server_is_trusted_again(
