@@ -2,13 +2,13 @@
 
 import pytest
 
-from lab import images, plan, services, topology
+from lab import images, plan, services
 from lab.containers import AddressOf, Mount, Publication
 from lab.render import firewall
 from lab.secrets import GENERATED
 from lab.site import Site
+from tests.unit.delivered import LAB
 
-LAB = topology.load(environment={})
 TAGS = dict.fromkeys(images.IMAGES, "0123456789ab")
 SECRETS = {name: f"value of {name}" for name in GENERATED} | {
     "registry.crt": "certificate",

@@ -2,10 +2,8 @@
 
 import pytest
 
-from lab import topology
 from tests.nodes import ports
-
-LAB = topology.load(environment={})
+from tests.unit.delivered import LAB
 
 # Columns: ports; rows: targets; one table per source. o open, . closed.
 COLUMNS = "                22 80 9080 29000 3306 3307 33061 9200 9042 7000 5000"

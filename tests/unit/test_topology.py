@@ -4,8 +4,7 @@ import pytest
 
 from lab import topology
 from lab.topology import TopologyError
-
-DELIVERED = (topology.FOLDER / "lab.yml").read_text()
+from tests.unit.delivered import TEXT as DELIVERED
 
 # (what to replace in lab.yml, by what, the one line that must come)
 MISTAKES = [
