@@ -50,6 +50,8 @@ class Node:
     def __init__(self, name: str) -> None:
         self.name = name
         self._connection = Connection(name, config=_config(), connect_timeout=5)
+        # Several threads share the connection; one of them opens it.
+        self._opening = Lock()
         # One change of this node at a time: observing and acting on it belong together.
         self.changing = Lock()
 
@@ -103,12 +105,11 @@ class Node:
         inspected: list[dict[str, object]] = json.loads(self.run("docker", "inspect", *names))
         return inspected
 
-    def close(self) -> None:
-        self._connection.close()
-
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         try:
+            with self._opening:
+                self._connection.open()
             yield
         except (OSError, SSHException, EOFError) as error:
             raise RemoteError(
