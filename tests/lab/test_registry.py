@@ -10,9 +10,10 @@ from lab.tasks.context import Lab
 from lab.tasks.deploy import Publishing
 from lab.tasks.images import BUILDER_SOCKET
 from lab.topology import OtherRegistry
+from tests.conftest import TOPOLOGY
 
 PORT = 5001
-HOST, CLIENT = "ubuntu2", "ubuntu3"
+HOST, CLIENT = [name for name in TOPOLOGY.names if name != TOPOLOGY.builder][:2]
 
 
 @pytest.fixture
