@@ -133,7 +133,8 @@ module Lab
     ['docker: command not found', false]
   end
 
-  def kill(node) = docker('kill', container(node))
+  # By its id: another folder's lab may have a node of this name.
+  def kill(id) = docker('kill', id)
 
   # Fails, as it should, while other nodes are still on it.
   def remove_network = docker('network', 'rm', NAME)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
+from lab.errors import LabError
 from lab.progress import say
 from lab.tasks.context import Lab
 from lab.topology import FOLDER
@@ -12,12 +14,11 @@ from lab.topology import FOLDER
 
 def destroy(lab: Lab) -> None:
     """Removes nodes, network and secrets; the named volumes with the caches stay."""
-    subprocess.run(
-        ("vagrant", "destroy", "--force", "--parallel"),
-        cwd=FOLDER,
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    command = ("vagrant", "destroy", "--force", "--parallel")
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise LabError(f"vagrant destroy: {' '.join(last).removeprefix('lab: ')}")
     name = lab.topology.name
     _remove_what_vagrant_does_not_know(name)
     for folder in ("secrets", "ca"):
@@ -31,17 +32,19 @@ def destroy(lab: Lab) -> None:
 
 
 def _remove_what_vagrant_does_not_know(name: str) -> None:
-    """A lab of this name that another folder left, or whose .vagrant is gone."""
+    """This folder's nodes whose .vagrant is gone. A lab of the same name that stands in another
+    folder is somebody's: it is left alone."""
     if shutil.which("docker") is None:
         return
-    found = subprocess.run(
-        ("docker", "ps", "--all", "--quiet", "--filter", f"label=lab.name={name}"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for container in found.stdout.split():
-        subprocess.run(
-            ("docker", "rm", "--force", "--volumes", container), capture_output=True, check=True
-        )
+    for container in _containers(name, FOLDER):
+        subprocess.run(("docker", "rm", "--force", "--volumes", container), check=True)
+    if _containers(name):
+        raise LabError(f"the lab '{name}' of another folder is left alone: run this in its folder")
     subprocess.run(("docker", "network", "rm", name), capture_output=True, check=False)
+
+
+def _containers(name: str, folder: Path | None = None) -> list[str]:
+    """Ids of the nodes of a lab, of one folder or of any."""
+    filters = [f"label=lab.name={name}"] + ([f"label=lab.folder={folder}"] if folder else [])
+    command = ("docker", "ps", "--all", "--quiet", *(f"--filter={one}" for one in filters))
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()

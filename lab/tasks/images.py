@@ -24,8 +24,12 @@ SOURCE = "/var/lib/lab/source"
 
 
 def start_registry(lab: Lab, release: Release) -> None:
-    """Runs the lab's registry. Its own image cannot come from it: the builder hands it over."""
+    """Runs the lab's registry. Its own image cannot come from it: the builder hands it over.
+
+    With another registry in lab.yml there is none to run; the builder has to trust that one.
+    """
     if lab.topology.settings.registry:
+        lab.builder.put(plan.registry_trust(lab.secrets, lab.topology.registry))
         return
     whole = lab.plan(release, lab.topology.builder)
     image = next(iter(whole.only(REGISTRY).images))

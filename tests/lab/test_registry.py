@@ -3,12 +3,11 @@
 import pytest
 
 from lab import services
-from lab.containers import File
-from lab.plan import REGISTRY
+from lab.plan import REGISTRY, registry_trust
 from lab.tasks.apply import apply, wait_healthy
 from lab.tasks.context import Lab
 from lab.tasks.deploy import Publishing
-from lab.tasks.images import BUILDER_SOCKET
+from lab.tasks.images import BUILDER_SOCKET, start_registry
 from lab.topology import OtherRegistry
 from tests.conftest import TOPOLOGY
 
@@ -26,18 +25,14 @@ def other(running, release):
     node = running.nodes[HOST]
     as_ever = running.plan(release, HOST)
     plan = as_ever + services.registry(running.site(release), HOST, PORT)
-    trust = f"/etc/docker/certs.d/{address}/ca.crt"
-    authority = File(trust, running.secrets["ca.crt"])
     node.run("install", "-d", "-o", "10006", "-g", "10006", "/var/cache/lab/registry")
-    for trusting in (HOST, CLIENT, running.topology.builder):
-        running.nodes[trusting].put([authority])
     apply(node, plan, REGISTRY)
     wait_healthy(node, plan, REGISTRY)
     yield Lab(running.topology.model_copy(update={"settings": settings}))
     apply(node, as_ever, REGISTRY)
     node.run("rm", "-r", "/var/cache/lab/registry", "/etc/lab/secrets/registry")
-    for trusting in (HOST, CLIENT, running.topology.builder):
-        running.nodes[trusting].run("rm", "-r", f"/etc/docker/certs.d/{address}")
+    for trusting in (CLIENT, running.topology.builder):
+        running.nodes[trusting].run("rm", "-r", "--force", f"/etc/docker/certs.d/{address}")
 
 
 def test_images_go_to_the_registry_that_lab_yml_names_and_nodes_pull_from_it(other, release):
@@ -45,9 +40,11 @@ def test_images_go_to_the_registry_that_lab_yml_names_and_nodes_pull_from_it(oth
     name = "webapp_nginx"
     image = site.images[name]
     assert image.startswith(f"{HOST}:{PORT}/")
+    start_registry(other, release)
     with Publishing(other, {name: release.tags[name]}) as published:
         published.wait(name)
     client = other.nodes[CLIENT]
+    client.put(registry_trust(other.secrets, other.topology.registry))
     try:
         client.run("docker", "pull", "--quiet", image)
         assert image in client.observe().images

@@ -111,7 +111,7 @@ def test_cassandra_s_default_superuser_is_gone(facts):
 def test_django_s_cassandra_role_may_not_change_tables_or_roles(facts):
     assert facts["cassandra"]["refused"] == [
         "CREATE TABLE posts_db.forbidden (a int PRIMARY KEY)",
-        "DROP TABLE posts_db.posts",
+        "DROP TABLE posts_db.forbidden",
         "CREATE ROLE forbidden",
         "SELECT * FROM system_auth.roles",
     ]
