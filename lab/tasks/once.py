@@ -27,7 +27,8 @@ def run_django(
     folder = f"{FOLDER}-{command[-1]}"
     container = Container(
         name="once",
-        service="once",
+        # None of the lab's services: nobody should observe it, wait for it or remove it.
+        service="",
         image=image,
         limit=lab.topology.limits.django,
         environment=(*web.django_environment(site, lab.topology.builder, "once"), *environment),

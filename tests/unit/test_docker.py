@@ -1,5 +1,7 @@
 """Plan + observation = commands: literal tables, no-ops included."""
 
+from dataclasses import replace
+
 import pytest
 
 from lab import docker
@@ -186,9 +188,10 @@ def test_docker_run_spells_out_everything():
 
 
 def test_a_one_off_container_is_not_kept():
-    command = docker.one_off(DJANGO)
+    command = docker.one_off(replace(DJANGO, service=""))
     assert command[:5] == ("docker", "run", "--rm", "--network", "bridge")
     assert not {"--detach", "--restart", "--name"} & set(command)
+    assert not [part for part in command if part.startswith("lab.service")]
 
 
 def test_the_script_of_an_addressed_container_resolves_the_address_when_it_runs():
