@@ -5,6 +5,7 @@ Kept below .lab/ca. Nodes trust it for the registry only (/etc/docker/certs.d).
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
@@ -29,7 +30,7 @@ def registry_certificate(topology: Topology) -> dict[str, str]:
     """
     key, certificate = _authority(topology.name)
     hosts = [(node.name, node.address) for node in topology.nodes]
-    stem = f"registry-{topology.subnet.network_address}"
+    stem = f"registry-{hashlib.sha256(repr(hosts).encode()).hexdigest()[:12]}"
     if not (AUTHORITY / f"{stem}.key").exists():
         _issue(stem, hosts, key, certificate)
     return {

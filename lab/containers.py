@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from lab.topology import Limit
@@ -65,7 +66,8 @@ class Container:
 
     environment: pairs of name and value; network: 'bridge', 'host' or a user-defined one;
     stop_seconds: from the stop signal to the kill; reads: the Files it depends on. When one of them
-    changes, the container runs `reload`, a command of its own; without one it is replaced.
+    changes, the container runs `reload`, a command of its own; without one it is replaced. leave:
+    what it runs before it is removed for good, while its neighbours still count on it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Container:
     stop_seconds: int = 10
     reads: tuple[File, ...] = ()
     reload: tuple[str, ...] = ()
+    leave: tuple[str, ...] = ()
     stop_signal: str = ""
 
     @property
@@ -141,6 +144,16 @@ class Plan:
     @property
     def images(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(container.image for container in self.containers))
+
+    @property
+    def services(self) -> frozenset[str]:
+        return frozenset(container.service for container in self.containers)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders of the node that the plan's files and containers use."""
+        mounted = (m.source for c in self.containers for m in c.mounts if m.source.startswith("/"))
+        return frozenset((*mounted, *(str(Path(file.path).parent) for file in self.all_files)))
 
     @property
     def all_files(self) -> tuple[File, ...]:

@@ -26,7 +26,8 @@ class Running:
     """A container of the lab as it was found.
 
     health: None without a health check; address: on the default bridge; told: the address of
-    another container that it was started with; restarts: by Docker, after it ended by itself.
+    another container that it was started with; leave: see Container; restarts: by Docker, after it
+    ended by itself.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Running:
     digest: str
     address: str = ""
     told: str = ""
+    leave: tuple[str, ...] = ()
     restarts: int = 0
 
     @property
@@ -47,13 +49,17 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was found on a node. files: path to SHA-256 of its content."""
+    """What was found on a node.
+
+    folders: those that hold files of the lab; files: path to SHA-256 of its content.
+    """
 
     containers: Mapping[str, Running] = field(default_factory=dict)
     networks: frozenset[str] = frozenset()
     disposable_volumes: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -66,6 +72,7 @@ def observation(answer: str) -> Observation:
         disposable_volumes=frozenset(found["disposable_volumes"]),
         volumes=frozenset(found["volumes"]),
         images=frozenset(found["images"]),
+        folders=frozenset(found["folders"]),
         files=found["files"],
     )
 
@@ -83,6 +90,7 @@ def _running(inspected: Mapping[str, Any]) -> Running:
         digest=labels.get("lab.digest", ""),
         address=inspected["NetworkSettings"]["IPAddress"],
         told=labels.get("lab.address", ""),
+        leave=tuple(shlex.split(labels.get("lab.leave", ""))),
         restarts=inspected["RestartCount"],
     )
 
@@ -133,13 +141,27 @@ def _removals(wanted: Plan, found: Observation, services: frozenset[str]) -> Ite
     names = {container.name for container in wanted.containers}
     for running in found.containers.values():
         if running.service in services and running.name not in names:
-            yield from _removal(running.name)
+            yield from _removal(running)
 
 
-def _removal(name: str) -> Iterator[Command]:
+def _removal(running: Running) -> Iterator[Command]:
+    name = running.name
+    if running.leave:
+        yield ("docker", "exec", name, *running.leave)
     yield ("rm", "--force", f"{ADDRESSED}/{name}", f"{READ}/{name}")
     yield ("docker", "stop", name)
     yield ("docker", "rm", "--force", name)
+
+
+def unwanted(plan: Plan, found: Observation) -> frozenset[str]:
+    """The services of which the plan wants no container, and one is there."""
+    return frozenset(running.service for running in found.containers.values()) - plan.services
+
+
+def replaced(plan: Plan, found: Observation, services: frozenset[str]) -> bool:
+    """Whether a container that serves well would be stopped to bring the node to its plan."""
+    stopped = {c[2] for c in commands(plan, found, services) if c[:2] == ("docker", "stop")}
+    return any(found.containers[name].well for name in stopped)
 
 
 def _networks_and_volumes(wanted: Plan, found: Observation) -> Iterator[Command]:
@@ -194,6 +216,8 @@ def _disposals(plan: Plan, found: Observation, services: frozenset[str]) -> Iter
         yield ("docker", "network", "rm", network)
     for volume in sorted(found.disposable_volumes - {volume.name for volume in plan.volumes}):
         yield ("docker", "volume", "rm", volume)
+    for folder in sorted(found.folders - plan.folders):
+        yield ("rm", "--recursive", "--force", folder)
 
 
 def run(container: Container, address: str = "") -> Command:
@@ -228,6 +252,7 @@ def _labels(container: Container, address: str) -> tuple[str, ...]:
         "lab.digest": container.digest,
         "lab.write": str(container.limit.write * 1024 * 1024),
         "lab.address": address,
+        "lab.leave": shlex.join(container.leave),
     }
     return _each("--label", (f"{key}={value}" for key, value in labels.items() if value))
 

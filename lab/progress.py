@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event, Lock
 from typing import TypeVar
 
 from lab.errors import LabError
@@ -15,6 +15,7 @@ Answer = TypeVar("Answer")
 
 _began = time.monotonic()
 _lock = Lock()
+_interrupted = Event()
 
 
 def say(who: str, what: str) -> None:
@@ -28,14 +29,26 @@ def elapsed() -> float:
     return time.monotonic() - _began
 
 
+def go_on() -> None:
+    """Raises LabError once the user has interrupted: what has not begun does not begin."""
+    if _interrupted.is_set():
+        raise LabError("interrupted: run it again to go on")
+
+
 def together(work: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
     """Does all of it at the same time and returns the answers by name.
 
-    Waits for every one, also when one has failed, so that nothing is left half done behind the
-    caller's back; then raises a LabError that names all that failed.
+    Waits for every one, also when one has failed or the user interrupts, so that nothing is left
+    half done behind the caller's back; then raises a LabError that names all that failed.
     """
     with ThreadPoolExecutor(max_workers=max(1, len(work))) as pool:
         futures = {name: pool.submit(act) for name, act in work.items()}
+        try:
+            wait(futures.values())
+        except KeyboardInterrupt:
+            _interrupted.set()
+            say("lab", "interrupted: ending when what has begun is done")
+            raise
     errors = [error for future in futures.values() if (error := future.exception())]
     for error in errors:
         if not isinstance(error, LabError):

@@ -21,10 +21,11 @@ class Release:
     time: str
     tags: dict[str, str]
 
-    def files(self) -> tuple[File, ...]:
-        """What makes this release part of the history, and the current one."""
+    def files(self, *, current: bool) -> tuple[File, ...]:
+        """What makes this release part of the history, and perhaps the current one."""
         record = json.dumps(asdict(self), indent=2) + "\n"
-        return File(f"{FOLDER}/{self.name}.json", record), File(CURRENT, record)
+        history = File(f"{FOLDER}/{self.name}.json", record)
+        return (history, File(CURRENT, record)) if current else (history,)
 
 
 def parse(record: str) -> Release:

@@ -24,10 +24,15 @@ from paramiko.ssh_exception import SSHException
 from lab import docker
 from lab.containers import File, Plan
 from lab.errors import LabError
+from lab.progress import go_on
 from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
 POLL_SECONDS = 0.3
+
+# A file is there whole or not at all, whenever a task is killed.
+FRESH = ".lab-new"
+RENAME = f'for path; do mv --no-target-directory "$path{FRESH}" "$path"; done'
 
 Answer = TypeVar("Answer")
 
@@ -74,11 +79,36 @@ class Node:
         return result.exited, result.stdout, result.stderr
 
     def stream(self, out: Stream, *argv: str) -> None:
-        """Runs a command as root, and hands its output on as it comes, until it ends."""
+        """Runs a command as root, and hands its output on as it comes, until it ends.
+
+        Raises RemoteError if it fails.
+        """
         with self._reaching():
-            self._connection.run(
+            result = self._connection.run(
                 shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False, out_stream=out
             )
+        if result.exited != 0:
+            raise RemoteError(
+                f"{self.name}: `{_shown(argv)}` ended with {result.exited}: {result.stderr.strip()}"
+            )
+
+    @contextmanager
+    def holding(self, *argv: str) -> Iterator[None]:
+        """Keeps a command running as root meanwhile; it ends when its standard input does.
+
+        Raises RemoteError with the first line that the command prints if that is not `held`. It
+        ends with this program, however that ends.
+        """
+        with self._reaching():
+            channel = self._connection.transport.open_session()
+            channel.exec_command(shlex.join(("sudo", *argv)))
+            answer = channel.makefile().readline().strip()
+        try:
+            if answer != "held":
+                raise RemoteError(answer or f"{self.name}: `{_shown(argv)}` said nothing")
+            yield
+        finally:
+            channel.close()
 
     def put(self, files: Iterable[File]) -> None:
         """Writes files with their owners and modes; a file is replaced whole."""
@@ -91,6 +121,7 @@ class Node:
             with self._reaching():
                 self._connection.put(archive, f"{folder}/files.tar")
             self.run("tar", "--extract", "--directory=/", f"--file={folder}/files.tar")
+            self.run("sh", "-c", RENAME, "sh", *(file.path for file in files))
         finally:
             self.run("rm", "-r", folder)
 
@@ -132,6 +163,7 @@ def wait_until(
     """
     deadline = time.monotonic() + seconds
     while True:
+        go_on()
         answer = look()
         if enough(answer):
             return answer
@@ -158,7 +190,7 @@ def _archive(files: tuple[File, ...]) -> bytes:
             archive.addfile(entry)
         for file in files:
             content = file.content.encode()
-            entry = tarfile.TarInfo(file.path.lstrip("/"))
+            entry = tarfile.TarInfo(file.path.lstrip("/") + FRESH)
             entry.size, entry.mode, entry.mtime = len(content), file.mode, int(time.time())
             entry.uid = entry.gid = file.owner
             archive.addfile(entry, io.BytesIO(content))

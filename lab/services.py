@@ -13,6 +13,9 @@ from lab.containers import Container, File, Mount, Plan, Volume
 from lab.site import Site, secrets_folder
 from lab.topology import REGISTRY_PORT
 
+# The first node's host number in the lab as delivered.
+FIRST_HOST = 11
+
 
 def registry(site: Site, node: str, port: int = REGISTRY_PORT) -> Plan:
     """The lab's registry; its images lie in a folder that outlives the node (a named volume)."""
@@ -80,25 +83,27 @@ def cassandra(site: Site, node: str) -> Plan:
             ("CASSANDRA_ADDRESS", topology.address(node)),
             ("CASSANDRA_SEEDS", ",".join(topology.addresses(ring))),
             ("CASSANDRA_RACK", node),
-            ("CASSANDRA_TOKENS", ",".join(map(str, ring_tokens(ring.index(node))))),
+            ("CASSANDRA_TOKENS", ",".join(map(str, ring_tokens(topology.host_number(node))))),
             ("CASSANDRA_CLUSTER_NAME", topology.name),
         ),
         mounts=(Mount("cassandra_data", "/var/lib/cassandra", writable=True),),
         # Java's native libraries are unpacked there and run.
         temporary=("/tmp:exec", "/run"),
+        leave=("leave-ring",),
         stop_seconds=30,
     )
     return Plan((container,), volumes=(Volume("cassandra_data"),))
 
 
-def ring_tokens(index: int) -> tuple[int, ...]:
-    """Four tokens of Murmur3Partitioner's ring (-2**63 to 2**63-1) for node number `index`, from 0.
+def ring_tokens(host: int) -> tuple[int, ...]:
+    """Four tokens of Murmur3Partitioner's ring (-2**63 to 2**63-1) for the node with a host number.
 
     Fixed tokens let all nodes start at once, where chosen ones would have to wait for each other.
-    Reversing the index's bits puts each further node into the middle of the widest gaps, so that
-    adding one to lab.yml changes no other's tokens; 4, 8, 16, ... nodes are perfectly even.
+    They follow from the node's address alone, so that no change of lab.yml moves another node's.
+    Reversing the bits puts each further node into the middle of the widest gaps: 4, 8, 16, ...
+    nodes with consecutive host numbers from FIRST_HOST on are perfectly even.
     """
-    offset = int(f"{index:062b}"[::-1], 2)
+    offset = int(f"{(host - FIRST_HOST) % 256:062b}"[::-1], 2)
     return tuple(-(2**63) + quarter * 2**62 + offset for quarter in range(4))
 
 

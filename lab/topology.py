@@ -29,6 +29,7 @@ WEB_PORT, UWSGI_PORT, STATISTICS_PORT = 80, 29000, 9080
 MYSQL_PORT, MYSQL_READ_PORT, MYSQL_GROUP_PORT, MYSQL_ROLE_PORT = 3306, 3307, 33061, 9200
 CASSANDRA_PORT, CASSANDRA_RING_PORT, REGISTRY_PORT = 9042, 7000, 5000
 
+NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 HostNumber = Annotated[int, Field(ge=2, le=254)]
 LabName = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
@@ -98,7 +99,7 @@ class Settings(Record):
 
     subnet: str
     virtual_host: HostNumber
-    nodes: Annotated[dict[str, NodeSettings], Field(min_length=1)]
+    nodes: Annotated[dict[NodeName, NodeSettings], Field(min_length=1)]
     builder: str
     mysql: Annotated[tuple[str, ...], Field(strict=False)]
     cassandra: Annotated[tuple[str, ...], Field(strict=False)]
@@ -171,7 +172,11 @@ class Topology(Record):
         return tuple(dict.fromkeys(both))
 
     def address(self, node: str) -> str:
-        return self._address(self.settings.nodes[node].host)
+        return self._address(self.host_number(node))
+
+    def host_number(self, node: str) -> int:
+        """The last octet of the node's address."""
+        return self.settings.nodes[node].host
 
     def addresses(self, nodes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self.address(node) for node in nodes)
@@ -270,6 +275,8 @@ def _explain(mistake: Any) -> str:
     message = message.removeprefix("Input ").replace("valid tuple", "list")
     if not key:
         return "lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it"
+    if mistake["type"] == "string_pattern_mismatch" and mistake["loc"][0] == "nodes":
+        return f"lab.yml: nodes: {mistake['input']!r} should be a name of a-z, 0-9 and -"
     if mistake["type"] == "string_pattern_mismatch":
         return f"lab.yml: {key}: {mistake['input']!r} should be HOST:PORT"
     if mistake["type"] == "missing":

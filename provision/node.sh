@@ -42,7 +42,7 @@ install_files() {
   ip -o -4 address show to "$LAB_ADDRESS" | awk '{print "interface", $2; exit}' > /etc/lab/interface.conf
   # The registry's user (images/registry/Dockerfile).
   install -d -o 10006 -g 10006 -m 0700 /var/cache/lab/registry
-  install -m 0755 -t /usr/local/sbin "$files"/lab-{firewall,follow,observe,base-image,build,hand-over,logs}
+  install -m 0755 -t /usr/local/sbin "$files"/lab-{firewall,follow,observe,base-image,build,hand-over,lock,logs}
   install -m 0644 -t /etc/systemd/system "$files"/lab-{firewall,follow,builder}.service
   install -m 0644 "$files"/lab-sysctl.conf /etc/sysctl.d/lab.conf
   sysctl --quiet --load /etc/sysctl.d/lab.conf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab import docker
 from lab.containers import Plan
-from lab.progress import say
+from lab.progress import go_on, say
 from lab.remote import Node, RemoteError, wait_until
 
 # Seconds until a container must be healthy. Cassandra is the slowest: about 15 s alone, several
@@ -15,6 +15,7 @@ HOPELESS_RESTARTS = 5
 
 def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     """Makes the node run the plan's containers of some services. Returns whether it had to act."""
+    go_on()
     part = plan.only(services)
     with node.changing:
         found = node.observe(part)
@@ -30,6 +31,12 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     return bool(files or commands)
 
 
+def remove_unwanted(node: Node, plan: Plan) -> None:
+    """Removes the containers of all programs that the plan has no place for on this node."""
+    if gone := docker.unwanted(plan, node.observe()):
+        apply(node, plan, gone)
+
+
 def _tell(node: Node, command: docker.Command) -> None:
     match command:
         case ("docker", "pull", _, image):
@@ -40,8 +47,8 @@ def _tell(node: Node, command: docker.Command) -> None:
             say(node.name, f"start {script.rsplit('/', 1)[-1]}")
         case ("docker", "stop", name):
             say(node.name, f"stop {name}")
-        case ("docker", "exec", name, *_):
-            say(node.name, f"{name} reads its configuration again")
+        case ("docker", "exec", name, *words):
+            say(node.name, f"{name}: {' '.join(words)}")
 
 
 def wait_healthy(node: Node, plan: Plan, services: frozenset[str]) -> None:

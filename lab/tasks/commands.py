@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.images import IMAGES
 from lab.mode_names import MODES_OF_ONE_NODE, ModeName
 from lab.progress import elapsed, say
+from lab.releases import Release
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
 from lab.tasks import images, nodes
@@ -38,6 +39,8 @@ def _told_in_one_line(body: Body) -> Body:
             body(context, *arguments, **options)
         except LabError as error:
             raise Exit(f"lab: {error}", code=1) from None
+        except KeyboardInterrupt:
+            raise Exit("lab: interrupted: run it again to go on", code=130) from None
 
     return wrapped
 
@@ -60,8 +63,9 @@ def up(context: Context) -> None:
     """Bring the whole lab up, each part only where something differs, and verify it."""
     lab = Lab()
     nodes.boot(lab)
-    release = deployment.bring_up(lab)
-    verification.verify(lab)
+    with lab.changing("up"):
+        release = deployment.bring_up(lab)
+        verification.verify(lab)
     say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")
 
 
@@ -70,10 +74,13 @@ def up(context: Context) -> None:
 def build(context: Context) -> None:
     """Build the images that neither the builder nor the registry has."""
     lab = Lab()
-    release = deployment.source_release(lab)
-    images.start_registry(lab, release)
-    absent = images.missing(lab, release.tags)
-    images.build_all(lab, absent)
+    with lab.changing("build"):
+        release = deployment.source_release(lab)
+        images.start_registry(lab, release)
+        absent = images.built_lacks(lab, images.missing(lab, release.tags))
+        if absent:
+            images.send_sources(lab, absent)
+        images.build_all(lab, absent)
     say("lab", f"{len(absent)} images built, {len(IMAGES) - len(absent)} unchanged")
 
 
@@ -82,10 +89,11 @@ def build(context: Context) -> None:
 def push(context: Context) -> None:
     """Build what is missing and push it to the registry."""
     lab = Lab()
-    release = deployment.source_release(lab)
-    images.start_registry(lab, release)
-    with deployment.Publishing(lab, release.tags) as published:
-        published.wait(*IMAGES)
+    with lab.changing("push"):
+        release = deployment.source_release(lab)
+        images.start_registry(lab, release)
+        with deployment.Publishing(lab, release.tags) as published:
+            published.wait(*IMAGES)
     say("lab", f"{lab.topology.registry} has {', '.join(sorted(IMAGES))}")
 
 
@@ -96,7 +104,8 @@ def push(context: Context) -> None:
 def deploy(context: Context, mode: str = "") -> None:
     """Build, push and bring the current sources to the web nodes (-H NODE: to one)."""
     lab, services = _chosen(context, mode)
-    release = deployment.deploy(lab, services)
+    with lab.changing("deploy"):
+        release = deployment.deploy(lab, services)
     say("lab", f"deployed release {release.name}")
 
 
@@ -134,7 +143,8 @@ def _mode(text: str) -> ModeName:
 def init(context: Context) -> None:
     """Create database, tables, administrator and keyspace; what is there already stays."""
     lab = Lab()
-    initialize(lab, _current(lab))
+    with lab.changing("init"):
+        initialize(lab, _current(lab))
 
 
 @task
@@ -142,11 +152,12 @@ def init(context: Context) -> None:
 def balance(context: Context) -> None:
     """Bring the balancers' configuration to both balancers, without losing a connection."""
     lab = Lab()
-    deployment.balance(lab, _current(lab))
-    say("lab", "balancers are as lab.yml says")
+    with lab.changing("balance"):
+        changed = deployment.balance(lab, _current(lab))
+    say("lab", f"balancers: {'as lab.yml says now' if changed else 'unchanged'}")
 
 
-def _current(lab: Lab) -> Any:
+def _current(lab: Lab) -> Release:
     release = lab.current_release()
     if release is None:
         raise LabError("there is no release yet: run `fab up`")
@@ -166,8 +177,9 @@ def status(context: Context, json: bool = False) -> None:  # noqa: A002
     """Show what runs on every node; exit 0 only if all is well."""
     found = statuses.status(Lab())
     print(_json(found.as_json()) if json else found.as_table())
+    sys.stdout.flush()
     if not found.healthy:
-        raise Exit(None, code=1)
+        raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")
 
 
 def _json(value: Any) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from getpass import getuser
+from socket import gethostname
 
 from lab import images, plan, releases, secrets, topology
 from lab.containers import Plan
@@ -41,9 +45,19 @@ class Lab:
         something might even answer.
         """
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise LabError("ip: not found: run `make up`, which installs it (iproute2)") from None
         if found.returncode != 0 or " via " in found.stdout:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
+
+    @contextmanager
+    def changing(self, task: str) -> Iterator[None]:
+        """Nobody else changes this lab meanwhile. Raises LabError naming who does already."""
+        who = f"{getuser()} on {gethostname()}"
+        with self.builder.holding("lab-lock", f"fab {task}", who):
+            yield
 
     @property
     def builder(self) -> Node:

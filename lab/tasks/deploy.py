@@ -7,16 +7,26 @@ from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 
-from lab import images, releases
+from lab import docker, images, releases
+from lab.containers import Plan
+from lab.errors import LabError
 from lab.images import IMAGES
 from lab.modes import separate_hosts
 from lab.plan import BALANCER, DATA
 from lab.progress import say, together
 from lab.releases import Release
 from lab.tasks import static
-from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.apply import apply, remove_unwanted, wait_healthy
 from lab.tasks.context import Lab
-from lab.tasks.images import missing, publish, record, send_sources, start_registry
+from lab.tasks.images import (
+    build,
+    built_lacks,
+    missing,
+    push,
+    record,
+    send_sources,
+    start_registry,
+)
 from lab.tasks.initialize import initialize
 from lab.topology import WebService
 
@@ -29,11 +39,18 @@ class Publishing:
 
     def __init__(self, lab: Lab, tags: dict[str, str]) -> None:
         absent = missing(lab, tags)
-        if absent:
-            send_sources(lab)
+        unbuilt = built_lacks(lab, absent)
+        if unbuilt:
+            send_sources(lab, unbuilt)
+
+        def publish(name: str) -> None:
+            if name in unbuilt:
+                build(lab, IMAGES[name], tags[name])
+            push(lab, IMAGES[name], tags[name])
+
         self._pool = ThreadPoolExecutor(max_workers=len(IMAGES))
         self._futures: dict[str, Future[None]] = {
-            name: self._pool.submit(publish, lab, IMAGES[name], tag) for name, tag in absent.items()
+            name: self._pool.submit(publish, name) for name in absent
         }
 
     def __enter__(self) -> Publishing:
@@ -70,7 +87,13 @@ def bring_up(lab: Lab) -> Release:
     servers = tuple(dict.fromkeys((*settings.mysql, *settings.cassandra)))
     with Publishing(lab, release.tags) as published:
         published.wait("mysql", "cassandra")
-        together({name: partial(_start_data, lab, release, name) for name in servers})
+        together(
+            {
+                name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name))
+                for name in lab.topology.names
+            }
+        )
+        _start_data(lab, release, servers)
         together(
             {
                 "databases": partial(_databases, lab, release, servers, published),
@@ -81,37 +104,63 @@ def bring_up(lab: Lab) -> Release:
             }
         )
         published.wait(*IMAGES)
-    record(lab, release)
+    record(lab, release, current=True)
     return release
 
 
-def _start_data(lab: Lab, release: Release, name: str) -> None:
-    apply(lab.nodes[name], lab.plan(release, name), DATA)
+def _start_data(lab: Lab, release: Release, servers: tuple[str, ...]) -> None:
+    """Starts what does not serve, everywhere at once; what serves is replaced node by node.
+
+    No more than one server is missing at any time: each waits until all others are healthy.
+    """
+    plans = {name: lab.plan(release, name) for name in servers}
+
+    def start(name: str) -> bool:
+        """Whether the node has to wait for its turn."""
+        if docker.replaced(plans[name], lab.nodes[name].observe(plans[name].only(DATA)), DATA):
+            return True
+        apply(lab.nodes[name], plans[name], DATA)
+        return False
+
+    waiting = together({name: partial(start, name) for name in servers})
+    for turn in (name for name in servers if waiting[name]):
+        _wait_data(lab, plans)
+        apply(lab.nodes[turn], plans[turn], DATA)
+    if any(waiting.values()):
+        _wait_data(lab, plans)
+
+
+def _wait_data(lab: Lab, plans: dict[str, Plan]) -> None:
+    together(
+        {name: partial(wait_healthy, lab.nodes[name], plan, DATA) for name, plan in plans.items()}
+    )
 
 
 def _databases(lab: Lab, release: Release, servers: tuple[str, ...], published: Publishing) -> None:
     """The balancers lead to the databases, so both have to be there before they are initialized."""
 
-    def data(name: str) -> None:
-        wait_healthy(lab.nodes[name], lab.plan(release, name), DATA)
-        say(name, "data tier healthy")
-
     published.wait("haproxy")
     balance(lab, release)
-    together({name: partial(data, name) for name in servers})
+    _wait_data(lab, {name: lab.plan(release, name) for name in servers})
+    say("lab", "data tier healthy")
     published.wait("webapp_django")
     initialize(lab, release)
 
 
-def balance(lab: Lab, release: Release) -> None:
-    """Brings the balancers to their plan: a changed configuration is read again, not restarted."""
+def balance(lab: Lab, release: Release) -> bool:
+    """Brings the balancers to their plan: a changed configuration is read again, not restarted.
 
-    def one(name: str) -> None:
+    Returns whether anything had to be done.
+    """
+
+    def one(name: str) -> bool:
         node, plan = lab.nodes[name], lab.plan(release, name)
-        apply(node, plan, BALANCER)
+        changed = apply(node, plan, BALANCER)
         wait_healthy(node, plan, BALANCER)
+        return changed
 
-    together({name: partial(one, name) for name in lab.topology.settings.balancers})
+    done = together({name: partial(one, name) for name in lab.topology.settings.balancers})
+    return any(done.values())
 
 
 def _web(lab: Lab, release: Release, service: WebService, published: Publishing) -> None:
@@ -134,12 +183,17 @@ def deploy_service(lab: Lab, release: Release, service: WebService) -> None:
 
 
 def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
-    """Builds and pushes the current sources and brings them to web services, one after another."""
+    """Builds and pushes the current sources and brings them to web services, one after another.
+
+    The release becomes the lab's current one when it is brought to all of them.
+    """
+    if lab.current_release() is None:
+        raise LabError("there is no release yet: run `fab up`")
     release = source_release(lab, only=WEB_IMAGES)
     start_registry(lab, release)
     with Publishing(lab, {name: release.tags[name] for name in WEB_IMAGES}) as published:
         published.wait(*WEB_IMAGES)
     for service in services:
         deploy_service(lab, release, service)
-    record(lab, release)
+    record(lab, release, current=set(services) == set(lab.topology.web))
     return release

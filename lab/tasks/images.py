@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from functools import partial
 
 from lab import images, plan
-from lab.containers import File
 from lab.errors import LabError
 from lab.images import Image
 from lab.plan import REGISTRY
-from lab.progress import say, together
+from lab.progress import go_on, say, together
 from lab.releases import Release
 from lab.remote import SSH_CONFIG
 from lab.tasks.apply import apply, wait_healthy
@@ -34,8 +34,9 @@ def start_registry(lab: Lab, release: Release) -> None:
     whole = lab.plan(release, lab.topology.builder)
     image = next(iter(whole.only(REGISTRY).images))
     if image not in lab.builder.observe().images:
-        send_sources(lab)
-        build(lab, images.IMAGES["registry"], release.tags["registry"])
+        tags = {"registry": release.tags["registry"]}
+        send_sources(lab, tags)
+        build_all(lab, built_lacks(lab, tags))
         lab.builder.run("lab-hand-over", image)
     apply(lab.builder, whole, REGISTRY)
     wait_healthy(lab.builder, whole, REGISTRY)
@@ -45,6 +46,17 @@ def missing(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
     """The images, name to tag, that the registry lacks."""
     known = together({name: partial(_tags_in_registry, lab, name) for name in tags})
     return {name: tag for name, tag in tags.items() if tag not in known[name]}
+
+
+def built_lacks(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
+    """The images, name to tag, that the builder lacks."""
+    if not tags:
+        return {}
+    lab.builder.run("systemctl", "start", "lab-builder")
+    listing = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
+    built = lab.builder.run("docker", "--host", BUILDER_SOCKET, *listing).split()
+    wanted = images.references(lab.topology.registry, tags)
+    return {name: tag for name, tag in tags.items() if wanted[name] not in built}
 
 
 def _tags_in_registry(lab: Lab, name: str) -> list[str]:
@@ -60,27 +72,34 @@ def _tags_in_registry(lab: Lab, name: str) -> list[str]:
         raise LabError(f"{registry}: no registry answers there: {answer[:80]!r}") from None
 
 
-def send_sources(lab: Lab) -> None:
-    """Brings images/ and django_app/ to the builder: only what changed crosses the wire."""
+def send_sources(lab: Lab, tags: dict[str, str]) -> None:
+    """Brings images/ and django_app/ to the builder: only what changed crosses the wire.
+
+    Raises LabError if they are not (or no longer) what the tags were made from.
+    """
     lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
     rsync(f"{FOLDER}/images", f"{FOLDER}/django_app", f"{lab.topology.builder}:{SOURCE}/")
+    now = images.tags()
+    if edited := [name for name, tag in tags.items() if now[name] != tag]:
+        raise LabError(f"{', '.join(edited)}: edited while being sent to the builder: run it again")
 
 
-def rsync(*arguments: str) -> None:
-    """rsync over the lab's SSH. Raises LabError with what it said."""
+def rsync(*arguments: str) -> str:
+    """rsync over the lab's SSH: what changed, a line each. Raises LabError with what it said."""
     command = (
-        *("rsync", "--archive", "--delete", "--exclude=__pycache__"),
-        *("--rsh", f"ssh -F {SSH_CONFIG}", *arguments),
+        *("rsync", "--archive", "--delete", "--itemize-changes", "--exclude=__pycache__"),
+        *("--rsh", shlex.join(("ssh", "-F", str(SSH_CONFIG))), *arguments),
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LabError(f"rsync {' '.join(arguments)} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def build(lab: Lab, image: Image, tag: str) -> None:
     """Builds one image; BuildKit's report goes to .lab/reports/build-NAME.log."""
+    go_on()
     reference = images.reference(lab.topology.registry, image.name, tag)
-    lab.builder.run("systemctl", "start", "lab-builder")
     say(lab.topology.builder, f"build {image.name}")
     status, output, errors = lab.builder.attempt(
         "lab-build", reference, image.suite, SOURCE, image.dockerfile_path, image.target
@@ -97,6 +116,7 @@ def build(lab: Lab, image: Image, tag: str) -> None:
 
 
 def push(lab: Lab, image: Image, tag: str) -> None:
+    go_on()
     reference = images.reference(lab.topology.registry, image.name, tag)
     lab.builder.run("docker", "--host", BUILDER_SOCKET, "push", "--quiet", reference)
     say(lab.topology.builder, f"pushed {image.name}")
@@ -104,20 +124,9 @@ def push(lab: Lab, image: Image, tag: str) -> None:
 
 def build_all(lab: Lab, tags: dict[str, str]) -> None:
     """Builds several images at the same time."""
-    if tags:
-        send_sources(lab)
-        together(
-            {name: partial(build, lab, images.IMAGES[name], tag) for name, tag in tags.items()}
-        )
+    together({name: partial(build, lab, images.IMAGES[name], tag) for name, tag in tags.items()})
 
 
-def publish(lab: Lab, image: Image, tag: str) -> None:
-    """Builds and pushes one image."""
-    build(lab, image, tag)
-    push(lab, image, tag)
-
-
-def record(lab: Lab, release: Release) -> None:
-    """Writes the release into the history on the builder."""
-    files: tuple[File, ...] = release.files()
-    lab.builder.put(files)
+def record(lab: Lab, release: Release, *, current: bool) -> None:
+    """Writes the release into the history on the builder; current: as what the lab runs."""
+    lab.builder.put(release.files(current=current))

@@ -7,6 +7,7 @@ from functools import partial
 from threading import Lock
 
 from lab.errors import LabError
+from lab.plan import ALL
 from lab.progress import together
 from lab.tasks.context import Lab
 
@@ -36,6 +37,8 @@ def show(lab: Lab, names: tuple[str, ...], service: str, lines: int, *, follow: 
         raise LabError(
             f"-H: {unknown[0]!r} is no node; the nodes are {', '.join(lab.topology.names)}"
         )
+    if service and service not in ALL:
+        raise LabError(f"--service: {service!r} is no program; those are {', '.join(sorted(ALL))}")
     arguments = (service, str(lines), "--follow" if follow else "")
     together(
         {

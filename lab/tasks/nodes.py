@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +26,11 @@ MILESTONES = re.compile(
 
 
 def boot(lab: Lab) -> None:
-    """Brings up every machine that does not answer; nothing if all do."""
+    """Brings up every machine that does not answer; nothing if all do.
+
+    Raises LabError where a machine is not the one that lab.yml describes.
+    """
+    _refuse_removed(lab)
     if _all_answer(lab):
         say("lab", "all nodes answer")
         return
@@ -38,6 +43,17 @@ def boot(lab: Lab) -> None:
     write(remote.SSH_CONFIG, "\n".join(_vagrant("ssh-config")))
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def _refuse_removed(lab: Lab) -> None:
+    """Vagrant can't reach a machine that lab.yml no longer names, and it would go on running."""
+    machines = FOLDER / ".vagrant" / "machines"
+    known = {path.parent.parent.name for path in machines.glob("*/*/id")}
+    if removed := sorted(known - set(lab.topology.names)):
+        raise LabError(
+            f"lab.yml: nodes: {removed[0]} is booted and not named any more: put it back,"
+            f" `vagrant destroy -f {removed[0]}`, then take it out"
+        )
 
 
 def _all_answer(lab: Lab) -> bool:
@@ -62,6 +78,8 @@ def _vagrant(*arguments: str) -> Iterator[str]:
     REPORTS.mkdir(parents=True, exist_ok=True)
     report = REPORTS / f"vagrant-{arguments[0]}.log"
     lines: list[str] = []
+    if shutil.which("vagrant") is None:
+        raise LabError("vagrant: not found: run `make up`, which installs it")
     with (
         report.open("w") as log,
         subprocess.Popen(

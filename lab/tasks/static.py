@@ -24,5 +24,5 @@ def carry(lab: Lab, service: WebService) -> None:
     with TemporaryDirectory() as folder:
         copy = f"{Path(folder)}/"
         rsync("--rsync-path=sudo rsync", f"{service.django}:{SHARED}", copy)
-        rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target)
-    say(service.nginx, f"static files rsynced to {separate_hosts.STATIC_FOLDER}")
+        changes = rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target)
+    say(service.nginx, f"static files: {'rsynced' if changes else 'unchanged'}")

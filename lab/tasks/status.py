@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,15 +38,23 @@ class Status:
         found = self.found[node]
         if found is None:
             return [f"{node}: no answer"]
-        running = found.containers.values()
-        lines = [f"{node}: {c.name} is {c.state}, {c.health}" for c in running if not c.well]
-        # A web program may run in another mode than lab.yml's; it has to run in one.
-        web = {c.service for c in running}
-        for container in self.plans[node].containers if node in self.plans else ():
-            here = container.name in found.containers
-            if not here and not (container.service in WEB and container.service in web):
-                lines.append(f"{node}: {container.name} is absent")
-        return lines
+        running = found.containers
+        lines = [f"{c.name} is {c.state}, {c.health}" for c in running.values() if not c.well]
+        if node in self.plans:
+            lines += _deviations(self.plans[node], found)
+        return [f"{node}: {line}" for line in lines]
+
+    def changed_web(self, node: str) -> list[str]:
+        """The web containers that are not as the current release and lab.yml want them.
+
+        `fab -H NODE deploy` brings that about; it lasts until the next deploy.
+        """
+        found = self.found[node]
+        if found is None or node not in self.plans:
+            return []
+        wanted = {container.name: container.digest for container in self.plans[node].containers}
+        web = [c for c in found.containers.values() if c.service in WEB]
+        return [c.name for c in web if wanted.get(c.name) != c.digest]
 
     def mode(self, node: str) -> str | None:
         found = self.found[node]
@@ -75,10 +84,7 @@ class Status:
     def as_table(self) -> str:
         lines = [f"release {self.release.name}" if self.release else "no release yet"]
         for node in self.topology.names:
-            planned = ", ".join(dict.fromkeys(s.mode for s in self.topology.web_services_of(node)))
-            mode = self.mode(node) or ""
-            until = f"  (until the next deploy; lab.yml: {planned})" if mode != planned else ""
-            lines.append(f"\n{node}  {self.topology.address(node)}  {mode}{until}")
+            lines.append(f"\n{node}  {self.topology.address(node)}  {self._shown_mode(node)}")
             for container in self._node_json(node)["containers"]:
                 image = container["image"].rsplit("/", 1)[-1]
                 health = container["health"] or "-"
@@ -87,6 +93,30 @@ class Status:
                 )
         lines += ["", *self.troubles()] if not self.healthy else ["", "all is well"]
         return "\n".join(lines)
+
+    def _shown_mode(self, node: str) -> str:
+        planned = ", ".join(dict.fromkeys(s.mode for s in self.topology.web_services_of(node)))
+        mode = self.mode(node) or ""
+        if mode != planned:
+            return f"{mode}  (until the next deploy; lab.yml: {planned})"
+        if self.changed_web(node):
+            return f"{mode}  (another release until the next deploy)"
+        return mode
+
+
+def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
+    """Where a node differs from its plan. Web programs may be in another mode or release."""
+    web_here = {c.service for c in found.containers.values()} & WEB
+    wanted = {container.name for container in plan.containers}
+    for container in plan.containers:
+        running = found.containers.get(container.name)
+        if running is None and container.service not in web_here:
+            yield f"{container.name} is absent"
+        if running and container.service not in WEB and running.digest != container.digest:
+            yield f"{container.name} is not as lab.yml and the release say: run `fab up`"
+    for running in found.containers.values():
+        if running.name not in wanted and running.service not in plan.services & WEB:
+            yield f"{running.name} should not be there: run `fab up`"
 
 
 def status(lab: Lab) -> Status:

@@ -4,7 +4,7 @@ import re
 
 from lab import images
 from lab.images import TEST_IMAGE
-from lab.tasks.images import missing, publish, send_sources
+from lab.tasks.images import build, missing, push, send_sources
 from lab.tasks.once import run_django
 
 SECRETS = ("django_secret_key", "mysql_test_password", "cassandra_test_password")
@@ -20,8 +20,9 @@ ENVIRONMENT = (
 def test_the_application_s_own_tests_pass(running, release, capsys):
     tag = images.tag(TEST_IMAGE)
     if missing(running, {TEST_IMAGE.name: tag}):
-        send_sources(running)
-        publish(running, TEST_IMAGE, tag)
+        send_sources(running, {})
+        build(running, TEST_IMAGE, tag)
+        push(running, TEST_IMAGE, tag)
     status, output = run_django(
         running,
         running.site(release),

@@ -28,7 +28,7 @@ STEPS = {
 def report(running):
     """BuildKit's report of building the sources with one more rule in the style sheet."""
     builder, image = running.builder, IMAGES["webapp_django"]
-    send_sources(running)
+    send_sources(running, {})
     builder.run("systemctl", "start", "lab-builder")
     try:
         _build(builder, image, SOURCE)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import testinfra
 
-from lab.modes import web
 from lab.tasks.context import Lab
 from tests.conftest import TOPOLOGY
 from tests.nodes import ports
@@ -90,6 +89,5 @@ def _command(source, program):
         return (sys.executable, "-c", program)
     if not source.container:
         return (*SSH, source.node, f"python3 -c '{program}'")
-    mode = next(s.mode for s in TOPOLOGY.web if s.django == source.node)
-    container = web.name("django", mode)
+    container = "$(sudo docker ps --quiet --filter label=lab.service=django | head -n 1)"
     return (*SSH, source.node, f"sudo docker exec -i {container} python3 -c '{program}'")

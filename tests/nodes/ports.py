@@ -67,16 +67,17 @@ def expected(topology: Topology, source: Place, target: Place, port: int) -> tup
 
 
 def source_roles(topology: Topology, source: Place, target: Place) -> set[str]:
+    # A container reaches other nodes under its own node's address.
     roles = {"anyone"}
+    for service in topology.web:
+        if (service.django, service.nginx) == (target.node, source.node):
+            roles.add("its nginx")
     if source.container:
         return roles | ({"its container"} if source.node == target.node else set())
     if source.node:
         roles.add("node")
     if source.node and source.node == target.node:
         roles.add("itself")
-    for service in topology.web:
-        if (service.django, service.nginx) == (target.node, source.node):
-            roles.add("its nginx")
     return roles
 
 

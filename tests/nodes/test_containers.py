@@ -27,37 +27,39 @@ def expected_programs(node):
         "cassandra": node in settings.cassandra,
         "haproxy": node in settings.balancers,
         "keepalived": node in settings.balancers,
-        "django": any(service.django == node for service in TOPOLOGY.web),
-        "nginx": any(service.nginx == node for service in TOPOLOGY.web),
+        "django": sum(service.django == node for service in TOPOLOGY.web),
+        "nginx": sum(service.nginx == node for service in TOPOLOGY.web),
     }
-    return sorted(program for program, here in programs.items() if here)
+    return sorted(program for program, count in programs.items() for _ in range(count))
 
 
 @pytest.fixture(scope="session")
 def inspected():
-    """node -> program -> what `docker inspect` says of its container."""
-    found = {}
-    for node in TOPOLOGY.names:
-        command = "docker ps --all --quiet --filter label=lab.service | xargs docker inspect"
-        answer = json.loads(host(node).check_output(command))
-        found[node] = {one["Config"]["Labels"]["lab.service"]: one for one in answer}
-    return found
+    """node -> what `docker inspect` says of each of its containers."""
+    ids = "docker ps --all --quiet --filter label=lab.service"
+    command = f"{ids} | xargs --no-run-if-empty docker inspect"
+    return {node: json.loads(host(node).check_output(command) or "[]") for node in TOPOLOGY.names}
+
+
+def program_of(container):
+    return container["Config"]["Labels"]["lab.service"]
 
 
 def test_each_node_runs_the_programs_that_lab_yml_places_there(inspected, node):
-    assert sorted(inspected[node]) == expected_programs(node)
+    assert sorted(map(program_of, inspected[node])) == expected_programs(node)
 
 
 def test_every_container_is_running_and_healthy(inspected, node):
     states = {
-        program: (one["State"]["Status"], one["State"]["Health"]["Status"])
-        for program, one in inspected[node].items()
+        one["Name"]: (one["State"]["Status"], one["State"]["Health"]["Status"])
+        for one in inspected[node]
     }
     assert states == dict.fromkeys(states, ("running", "healthy"))
 
 
 def test_containers_run_as_their_own_users_with_nothing_to_spare(inspected, node):
-    for program, one in inspected[node].items():
+    for one in inspected[node]:
+        program = program_of(one)
         user, capabilities = PROGRAMS[program]
         settings = one["HostConfig"]
         assert one["Config"]["User"] == user, program
@@ -70,7 +72,8 @@ def test_containers_run_as_their_own_users_with_nothing_to_spare(inspected, node
 
 
 def test_containers_have_the_limits_of_lab_yml(inspected, node):
-    for program, one in inspected[node].items():
+    for one in inspected[node]:
+        program = program_of(one)
         limit = getattr(TOPOLOGY.limits, program)
         settings = one["HostConfig"]
         assert settings["NanoCpus"] == int(limit.cpus * 1e9), program
@@ -81,7 +84,8 @@ def test_containers_have_the_limits_of_lab_yml(inspected, node):
 
 def test_the_disk_write_limit_is_in_force(inspected, node):
     machine = host(node)
-    for program, one in inspected[node].items():
+    for one in inspected[node]:
+        program = program_of(one)
         limit = getattr(TOPOLOGY.limits, program).write * 2**20
         cgroup = f"$(awk -F: '$2 ~ /blkio/ {{print $3}}' /proc/{one['State']['Pid']}/cgroup)"
         throttle = machine.check_output(
@@ -91,7 +95,8 @@ def test_the_disk_write_limit_is_in_force(inspected, node):
 
 
 def test_images_come_from_the_registry_by_the_digest_of_their_inputs(inspected, node):
-    for program, one in inspected[node].items():
+    for one in inspected[node]:
+        program = program_of(one)
         registry, _, rest = one["Config"]["Image"].partition("/")
         name, _, tag = rest.partition(":")
         assert registry == TOPOLOGY.registry, program

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2]
+from lab.topology import FOLDER
+from tests.conftest import TOPOLOGY
+
 FAB = Path(sys.executable).parent / "fab"
-NODES = "the nodes are ubuntu1, ubuntu2, ubuntu3, ubuntu4"
+NODES = f"the nodes are {', '.join(TOPOLOGY.names)}"
+ONE = TOPOLOGY.names[0]
+ALONE = [service.django for service in TOPOLOGY.web if service.django == service.nginx]
+APART = [service.nginx for service in TOPOLOGY.web if service.django != service.nginx]
 MODES = "default-bridge, custom-bridge"
 
 
@@ -30,18 +35,26 @@ def fab(*arguments, **environment):
         (("-H", "ubuntu9", "deploy"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
         (("-H", "ubuntu9", "logs"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
         (
-            ("-H", "ubuntu2", "deploy", "--mode=bridge"),
-            f"lab: --mode: 'bridge' is no mode of one node; those are {MODES}",
+            ("logs", "--service=apache"),
+            "lab: --service: 'apache' is no program; those are cassandra, django, haproxy,"
+            " keepalived, mysql, nginx, registry",
         ),
         (
-            ("-H", "ubuntu4", "deploy", "--mode=custom-bridge"),
-            "lab: --mode: ubuntu4 runs no web service alone; those that do: ubuntu1, ubuntu2",
+            ("-H", (ALONE + [ONE])[0], "deploy", "--mode=bridge"),
+            f"lab: --mode: 'bridge' is no mode of one node; those are {MODES}",
+        ),
+        *(
+            (
+                ("-H", node, "deploy", "--mode=custom-bridge"),
+                f"lab: --mode: {node} runs no web service alone; those that do: {', '.join(ALONE)}",
+            )
+            for node in APART
         ),
         (
             ("deploy", "--mode=custom-bridge"),
             "lab: --mode: needs one node: fab -H NODE deploy --mode=MODE",
         ),
-        (("-H", "ubuntu2", "up"), "lab: up: works on the whole lab: leave out -H"),
+        (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_would_be_right(arguments, line):

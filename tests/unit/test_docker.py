@@ -37,6 +37,7 @@ def found(*pairs, files=(), **more):
             fields.get("digest", container.digest),
             fields.get("address", ""),
             fields.get("told", ""),
+            container.leave,
         )
         for container, fields in pairs
     }
@@ -84,6 +85,16 @@ TABLE = {
         Plan(),
         found((DJANGO, {})),
         [
+            "rm --force /etc/lab/addressed/django-1 /etc/lab/read/django-1",
+            "docker stop django-1",
+            "docker rm --force django-1",
+        ],
+    ),
+    "no longer wanted, and others count on it": (
+        Plan(),
+        found((replace(DJANGO, leave=("say", "goodbye")), {})),
+        [
+            "docker exec django-1 say goodbye",
             "rm --force /etc/lab/addressed/django-1 /etc/lab/read/django-1",
             "docker stop django-1",
             "docker rm --force django-1",
@@ -139,12 +150,39 @@ TABLE = {
         ),
         ["docker network rm webapp", "docker volume rm static"],
     ),
+    "folders of what is gone, and those in use": (
+        Plan((HAPROXY,)),
+        found(
+            (HAPROXY, {}),
+            files=NOTE_HAPROXY,
+            folders=frozenset({"/etc/lab/haproxy", "/home/dock/static_files"}),
+        ),
+        ["rm --recursive --force /home/dock/static_files"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("plan", "observation", "expected"), TABLE.values(), ids=TABLE)
 def test_commands(plan, observation, expected):
     assert commands(plan, observation) == expected
+
+
+@pytest.mark.parametrize(
+    ("plan", "services"),
+    [(Plan((DJANGO,)), set()), (Plan((NGINX,)), {"django"}), (Plan(), {"django"})],
+)
+def test_what_no_plan_wants_on_a_node(plan, services):
+    assert docker.unwanted(plan, found((DJANGO, {}))) == services
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [({}, False), ({"digest": "old"}, True), ({"digest": "old", "state": "exited"}, False)],
+    ids=["as wanted", "another record, serving", "another record, not serving"],
+)
+def test_only_what_serves_has_to_wait_for_its_turn(fields, expected):
+    observation = found((DJANGO, fields), files=NOTE_DJANGO)
+    assert docker.replaced(Plan((DJANGO,)), observation, SERVICES) == expected
 
 
 def test_a_second_run_pulls_only_what_is_missing():

@@ -137,13 +137,15 @@ def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(node, rules):
 
 
 @pytest.mark.parametrize(
-    ("index", "tokens"),
-    [
-        (0, (-9223372036854775808, -4611686018427387904, 0, 4611686018427387904)),
-        (1, (-6917529027641081856, -2305843009213693952, 2305843009213693952, 6917529027641081856)),
-        (2, (-8070450532247928832, -3458764513820540928, 1152921504606846976, 5764607523034234880)),
-        (3, (-5764607523034234880, -1152921504606846976, 3458764513820540928, 8070450532247928832)),
-    ],
+    ("host", "sixteenths"),
+    [(11, (-8, -4, 0, 4)), (12, (-6, -2, 2, 6)), (13, (-7, -3, 1, 5)), (14, (-5, -1, 3, 7))],
 )
-def test_tokens_are_even_and_independent_of_the_number_of_nodes(index, tokens):
-    assert services.ring_tokens(index) == tokens
+def test_tokens_are_even_and_follow_from_the_address_alone(host, sixteenths):
+    assert services.ring_tokens(host) == tuple(part * 2**60 for part in sixteenths)
+
+
+def test_no_two_addresses_share_a_token():
+    tokens = [token for host in range(2, 255) for token in services.ring_tokens(host)]
+    assert len(set(tokens)) == 4 * 253
+    assert min(tokens) >= -(2**63)
+    assert max(tokens) < 2**63

@@ -2,8 +2,9 @@
 
 import pytest
 
+from lab import topology
 from tests.nodes import ports
-from tests.unit.delivered import LAB
+from tests.unit.delivered import LAB, TEXT
 
 # Columns: ports; rows: targets; one table per source. o open, . closed.
 COLUMNS = "                22 80 9080 29000 3306 3307 33061 9200 9042 7000 5000"
@@ -77,3 +78,15 @@ def test_containers_reach_uwsgi_only_on_their_own_node(source, target, verdict):
     sources = {place.name: place for place in ports.sources(LAB)}
     targets = {place.name: place for place in ports.targets(LAB)}
     assert ports.expected(LAB, sources[source], targets[target], 29000)[0] == verdict
+
+
+def test_a_container_on_the_node_of_the_other_half_comes_under_that_node_s_address():
+    text = TEXT.replace(
+        "{mode: custom-bridge, django: ubuntu2, nginx: ubuntu2}",
+        "{mode: separate-hosts, django: ubuntu4, nginx: ubuntu2}",
+    )
+    lab = topology.load(text, {})
+    sources = {place.name: place for place in ports.sources(lab)}
+    targets = {place.name: place for place in ports.targets(lab)}
+    verdict = ports.expected(lab, sources["container of ubuntu4"], targets["ubuntu3"], 29000)[0]
+    assert verdict == "open"

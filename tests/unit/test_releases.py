@@ -65,5 +65,11 @@ def test_other_tags_are_a_new_dated_release():
 
 def test_a_release_survives_being_written_and_read():
     release = releases.next_release(None, {"web": "a"}, NOW)
-    for file in release.files():
+    for file in release.files(current=True):
         assert releases.parse(file.content) == release
+
+
+def test_a_release_of_one_node_is_part_of_the_history_alone():
+    release = releases.next_release(None, {"web": "a"}, NOW)
+    paths = [file.path for file in release.files(current=False)]
+    assert paths == [f"/var/lib/lab/releases/{release.name}.json"]

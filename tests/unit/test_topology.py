@@ -25,6 +25,11 @@ MISTAKES = [
         " the nodes are ubuntu1, ubuntu2, ubuntu3, ubuntu4",
     ),
     (
+        "  ubuntu4: {",
+        "  ubuntu 4: {",
+        "lab.yml: nodes: 'ubuntu 4' should be a name of a-z, 0-9 and -",
+    ),
+    (
         "mode: custom-bridge",
         "mode: bridge",
         "lab.yml: web[1].mode: 'bridge' should be"

@@ -42,6 +42,12 @@ report_errors() {
   exit 1
 }
 
+# A node that left the ring has handed its data over; Cassandra would not let it in again with it.
+forget_a_former_ring() {
+  [[ -e $data/left ]] || return 0
+  find "$data" -mindepth 1 -delete
+}
+
 # Cassandra's own record, on the disk since the moment the node joined.
 has_joined() {
   grep --quiet --no-messages --text COMPLETED "$data"/data/system/local-*/*-Data.db
@@ -98,6 +104,7 @@ main() {
   CASSANDRA_CLUSTER_NAME=${CASSANDRA_CLUSTER_NAME:-lab}
   CASSANDRA_AUTH_REPLICATION=${CASSANDRA_AUTH_REPLICATION:-3}
   check_settings
+  forget_a_former_ring
   check_data
   report_errors
 
