@@ -42,10 +42,13 @@ report_errors() {
   exit 1
 }
 
-# A node that left the ring has handed its data over; Cassandra would not let it in again with it.
+# A node that left the ring has handed its data over, and Cassandra would not let it in again with it. It comes
+# back as a new one: a replacement of its former self, which the ring remembers for days, would never be heard.
 forget_a_former_ring() {
   [[ -e $data/left ]] || return 0
-  find "$data" -mindepth 1 -delete
+  find "$data" -mindepth 1 ! -name left -delete
+  echo replace >"$data/way-in" # the way that was tried last: the other one is next
+  rm "$data/left"
 }
 
 # Cassandra's own record, on the disk since the moment the node joined.
