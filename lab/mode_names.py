@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-ModeName = Literal["default-bridge", "custom-bridge", "separate-hosts"]
+ModeName = Literal["default-bridge", "custom-bridge", "unix-socket", "all-in-one", "separate-hosts"]
 
 MODES: tuple[ModeName, ...] = get_args(ModeName)
-MODES_OF_ONE_NODE: tuple[ModeName, ...] = ("default-bridge", "custom-bridge")
+MODES_OF_ONE_NODE: tuple[ModeName, ...] = MODES[:-1]

@@ -80,6 +80,7 @@ class Limits(Record):
 
     django: Limit
     nginx: Limit
+    allinone: Limit
     haproxy: Limit
     keepalived: Limit
     mysql: Limit
@@ -187,12 +188,16 @@ class Topology(Record):
     def web_services_of(self, node: str) -> tuple[WebService, ...]:
         return tuple(service for service in self.web if node in (service.django, service.nginx))
 
+    def alone(self, node: str) -> tuple[WebService, ...]:
+        """The web services that have the node to themselves."""
+        return tuple(s for s in self.web_services_of(node) if s.django == s.nginx)
+
     def with_mode(self, node: str, mode: ModeName) -> Topology:
         """This lab with the web service of one node in another mode.
 
         Raises TopologyError if the node runs no web service of its own.
         """
-        alone = [s for s in self.web_services_of(node) if s.django == s.nginx]
+        alone = self.alone(node)
         if not alone or mode not in MODES_OF_ONE_NODE:
             return self._refuse_mode(node, mode, bool(alone))
         changed = WebService(mode=mode, django=node, nginx=node)

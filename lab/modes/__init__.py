@@ -6,7 +6,7 @@ A mode is a pure function of the site: the plan of one node that takes part in o
 from collections.abc import Callable
 
 from lab.containers import Plan
-from lab.modes import custom_bridge, default_bridge, separate_hosts
+from lab.modes import all_in_one, custom_bridge, default_bridge, separate_hosts, unix_socket
 from lab.site import Site
 from lab.topology import WebService
 
@@ -15,5 +15,7 @@ Mode = Callable[[Site, WebService, str], Plan]
 TABLE: dict[str, Mode] = {
     default_bridge.NAME: default_bridge.plan,
     custom_bridge.NAME: custom_bridge.plan,
+    unix_socket.NAME: unix_socket.plan,
+    all_in_one.NAME: all_in_one.plan,
     separate_hosts.NAME: separate_hosts.plan,
 }

@@ -1,4 +1,4 @@
-"""What all wirings share: the Django container and the nginx container, but for how they meet."""
+"""What all wirings share: the containers of Django and nginx, but for how the two meet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from lab.containers import AddressOf, Container, File, Mount, Plan, Publication,
 from lab.site import Site, secrets_folder
 from lab.topology import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT, WebService
 
-SERVICES = frozenset({"django", "nginx"})
+SERVICES = frozenset({"django", "nginx", "allinone"})
 
 STATIC_VOLUME = Volume("webapp_static", disposable=True)
 SHARED_STATIC = Mount(STATIC_VOLUME.name, "/shared")
 RELEASE_FILE = "/etc/lab/release/release"
+DJANGO_SECRETS = ("django_secret_key", "mysql_django_password", "cassandra_django_password")
+DJANGO_MOUNTS = (
+    Mount(STATIC_VOLUME.name, "/shared", writable=True),
+    Mount("/etc/lab/release", "/run/lab"),
+    Mount(secrets_folder("django"), "/run/secrets"),
+)
 
 # Longer than uWSGI's harakiri and nginx's time-outs, so that requests in flight are answered.
 STOP_SECONDS = 40
@@ -31,8 +37,11 @@ def django(
     *,
     network: str = "bridge",
     publications: tuple[Publication, ...] = (),
+    socket: str = "",
 ) -> Container:
+    """Django behind uWSGI, which listens on its port, or on a Unix socket if there is one."""
     topology = site.topology
+    listening = (("APP_UWSGI_SOCKET", socket),) if socket else ()
     return Container(
         name=name("django", service.mode),
         service="django",
@@ -41,17 +50,15 @@ def django(
         limit=topology.limits.django,
         network=network,
         publications=publications,
-        environment=django_environment(site, service.django, service.mode),
-        mounts=(
-            Mount(STATIC_VOLUME.name, "/shared", writable=True),
-            Mount("/etc/lab/release", "/run/lab"),
-            Mount(secrets_folder("django"), "/run/secrets"),
-        ),
-        reads=site.secret_files(
-            "django", "django_secret_key", "mysql_django_password", "cassandra_django_password"
-        ),
+        environment=(*django_environment(site, service.django, service.mode), *listening),
+        mounts=DJANGO_MOUNTS,
+        reads=django_secrets(site),
         stop_seconds=STOP_SECONDS,
     )
+
+
+def django_secrets(site: Site) -> tuple[File, ...]:
+    return site.secret_files("django", *DJANGO_SECRETS)
 
 
 def django_environment(site: Site, node: str, mode: str) -> tuple[tuple[str, str], ...]:
@@ -88,11 +95,35 @@ def nginx(
         limit=topology.limits.nginx,
         network=network,
         publications=(Publication(topology.address(service.nginx), WEB_PORT),),
-        environment=(
-            ("UWSGI_URI", uwsgi),
-            ("NGINX_TRUSTED_PROXIES", ",".join(topology.addresses(topology.settings.balancers))),
-        ),
+        environment=(("UWSGI_URI", uwsgi), nginx_proxies(site)),
         mounts=(static,),
+        stop_seconds=STOP_SECONDS,
+    )
+
+
+def nginx_proxies(site: Site) -> tuple[str, str]:
+    """The balancers alone may say for which client they ask."""
+    topology = site.topology
+    balancers = topology.addresses(topology.settings.balancers)
+    return ("NGINX_TRUSTED_PROXIES", ",".join(balancers))
+
+
+def all_in_one(site: Site, service: WebService) -> Container:
+    """Both in one container."""
+    topology = site.topology
+    return Container(
+        name=name("allinone", service.mode),
+        service="allinone",
+        mode=service.mode,
+        image=site.images["webapp_allinone"],
+        limit=topology.limits.allinone,
+        publications=(Publication(topology.address(service.nginx), WEB_PORT),),
+        environment=(
+            *django_environment(site, service.django, service.mode),
+            nginx_proxies(site),
+        ),
+        mounts=DJANGO_MOUNTS,
+        reads=django_secrets(site),
         stop_seconds=STOP_SECONDS,
     )
 

@@ -70,6 +70,14 @@ class Lab:
     def plan(self, release: Release, node: str) -> Plan:
         return plan.plan(self.site(release), node)
 
+    def wanted_tags(self, release: Release) -> dict[str, str]:
+        """Of the release's images, name to tag, those that some plan wants."""
+        wanted = {
+            image for node in self.topology.names for image in self.plan(release, node).images
+        }
+        references = self.site(release).images
+        return {name: tag for name, tag in release.tags.items() if references[name] in wanted}
+
     def current_release(self) -> Release | None:
         status, record, _ = self.builder.attempt("cat", releases.CURRENT)
         return releases.parse(record) if status == 0 else None

@@ -30,8 +30,8 @@ from lab.tasks.images import (
 from lab.tasks.initialize import initialize
 from lab.topology import WebService
 
-WEB_IMAGES = ("webapp_django", "webapp_nginx")
-DJANGO, NGINX = frozenset({"django"}), frozenset({"nginx"})
+WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone")
+DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
 
 
 class Publishing:
@@ -85,7 +85,7 @@ def bring_up(lab: Lab) -> Release:
     start_registry(lab, release)
     settings = lab.topology.settings
     servers = tuple(dict.fromkeys((*settings.mysql, *settings.cassandra)))
-    with Publishing(lab, release.tags) as published:
+    with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait("mysql", "cassandra")
         together(
             {
@@ -169,15 +169,15 @@ def _web(lab: Lab, release: Release, service: WebService, published: Publishing)
 
 
 def deploy_service(lab: Lab, release: Release, service: WebService) -> None:
-    """Brings one web service to the release: Django first, then its static files, then nginx."""
+    """Brings one web service to the release: Django, its static files, then what has port 80."""
     django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
     django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
     changed = apply(django, django_plan, DJANGO)
     wait_healthy(django, django_plan, DJANGO)
     if service.mode == separate_hosts.NAME:
         static.carry(lab, service)
-    changed |= apply(nginx, nginx_plan, NGINX)
-    wait_healthy(nginx, nginx_plan, NGINX)
+    changed |= apply(nginx, nginx_plan, FRONT)
+    wait_healthy(nginx, nginx_plan, FRONT)
     where = " and ".join(dict.fromkeys((service.django, service.nginx)))
     say(where, f"{service.mode}: {release.name if changed else 'unchanged'}")
 
@@ -191,7 +191,7 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
         raise LabError("there is no release yet: run `fab up`")
     release = source_release(lab, only=WEB_IMAGES)
     start_registry(lab, release)
-    with Publishing(lab, {name: release.tags[name] for name in WEB_IMAGES}) as published:
+    with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait(*WEB_IMAGES)
     for service in services:
         deploy_service(lab, release, service)

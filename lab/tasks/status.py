@@ -10,6 +10,7 @@ from typing import Any
 from lab.containers import Plan
 from lab.docker import Observation
 from lab.errors import LabError
+from lab.mode_names import MODES_OF_ONE_NODE
 from lab.plan import WEB
 from lab.progress import say, together
 from lab.releases import Release
@@ -24,6 +25,7 @@ class Status:
     topology: Topology
     release: Release | None
     found: dict[str, Observation | None]
+    # Of each node in the mode in which it was found: `fab -H NODE deploy --mode` may set another.
     plans: dict[str, Plan]
 
     @property
@@ -52,14 +54,14 @@ class Status:
         found = self.found[node]
         if found is None or node not in self.plans:
             return []
+        planned = {service.mode for service in self.topology.web_services_of(node)}
         wanted = {container.name: container.digest for container in self.plans[node].containers}
         web = [c for c in found.containers.values() if c.service in WEB]
-        return [c.name for c in web if wanted.get(c.name) != c.digest]
+        return [c.name for c in web if c.mode not in planned or wanted.get(c.name) != c.digest]
 
     def mode(self, node: str) -> str | None:
         found = self.found[node]
-        modes = [c.mode for c in found.containers.values() if c.mode] if found else []
-        return ", ".join(dict.fromkeys(modes)) or None
+        return ", ".join(_modes(found)) or None if found else None
 
     def as_json(self) -> dict[str, Any]:
         """The object that the README promises."""
@@ -105,18 +107,29 @@ class Status:
 
 
 def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
-    """Where a node differs from its plan. Web programs may be in another mode or release."""
-    web_here = {c.service for c in found.containers.values()} & WEB
+    """Where a node differs from its plan. Web programs may be of another release."""
     wanted = {container.name for container in plan.containers}
     for container in plan.containers:
         running = found.containers.get(container.name)
-        if running is None and container.service not in web_here:
+        if running is None:
             yield f"{container.name} is absent"
-        if running and container.service not in WEB and running.digest != container.digest:
+        elif container.service not in WEB and running.digest != container.digest:
             yield f"{container.name} is not as lab.yml and the release say: run `fab up`"
-    for running in found.containers.values():
-        if running.name not in wanted and running.service not in plan.services & WEB:
-            yield f"{running.name} should not be there: run `fab up`"
+    for name in sorted(found.containers.keys() - wanted):
+        yield f"{name} should not be there: run `fab up`"
+
+
+def _modes(found: Observation) -> list[str]:
+    return list(dict.fromkeys(c.mode for c in found.containers.values() if c.mode))
+
+
+def _as_found(topology: Topology, node: str, found: Observation | None) -> Topology:
+    """The lab with a node in the one mode in which it was found, if a node can be given that."""
+    modes = _modes(found) if found else []
+    for mode in MODES_OF_ONE_NODE:
+        if modes == [mode] and topology.alone(node):
+            return topology.with_mode(node, mode)
+    return topology
 
 
 def status(lab: Lab) -> Status:
@@ -124,7 +137,14 @@ def status(lab: Lab) -> Status:
     lab.require_route()
     found = together({name: partial(_look, lab, name) for name in lab.topology.names})
     release = lab.current_release() if found[lab.topology.builder] else None
-    plans = {name: lab.plan(release, name) for name in lab.topology.names} if release else {}
+    plans = (
+        {
+            name: Lab(_as_found(lab.topology, name, found[name])).plan(release, name)
+            for name in lab.topology.names
+        }
+        if release
+        else {}
+    )
     return Status(lab.topology, release, found, plans)
 
 

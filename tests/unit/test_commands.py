@@ -15,7 +15,7 @@ NODES = f"the nodes are {', '.join(TOPOLOGY.names)}"
 ONE = TOPOLOGY.names[0]
 ALONE = [service.django for service in TOPOLOGY.web if service.django == service.nginx]
 APART = [service.nginx for service in TOPOLOGY.web if service.django != service.nginx]
-MODES = "default-bridge, custom-bridge"
+MODES = "default-bridge, custom-bridge, unix-socket, all-in-one"
 
 
 def fab(*arguments, **environment):
@@ -36,7 +36,7 @@ def fab(*arguments, **environment):
         (("-H", "ubuntu9", "logs"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
         (
             ("logs", "--service=apache"),
-            "lab: --service: 'apache' is no program; those are cassandra, django, haproxy,"
+            "lab: --service: 'apache' is no program; those are allinone, cassandra, django, haproxy,"
             " keepalived, mysql, nginx, registry",
         ),
         (

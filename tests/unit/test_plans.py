@@ -81,6 +81,37 @@ def test_each_mode_wires_its_two_halves_in_its_own_way(node, name, network, publ
     assert dict(container.environment).get("UWSGI_URI") == uwsgi
 
 
+def containers_in(mode):
+    site = Site(LAB.with_mode("ubuntu2", mode), SITE.images, SECRETS, SITE.release)
+    found = plan.plan(site, "ubuntu2").containers
+    return {container.name: container for container in found if container.mode}
+
+
+def test_unix_socket_gives_both_the_volume_with_the_socket_and_no_port_between_them():
+    django, nginx = containers_in("unix-socket").values()
+    assert (django.name, nginx.name) == ("django-unix-socket-1", "nginx-unix-socket-1")
+    assert dict(django.environment)["APP_UWSGI_SOCKET"] == "/shared/uwsgi.sock"
+    assert dict(nginx.environment)["UWSGI_URI"] == "unix:/shared/uwsgi.sock"
+    assert Mount("webapp_static", "/shared", writable=True) in django.mounts
+    assert Mount("webapp_static", "/shared") in nginx.mounts
+    assert (django.publications, nginx.publications) == ((), (Publication("192.168.56.12", 80),))
+
+
+def test_all_in_one_is_one_container_with_what_both_halves_need():
+    (both,) = containers_in("all-in-one").values()
+    assert both.name == "allinone-all-in-one-1"
+    assert both.image == "ubuntu1:5000/webapp_allinone:0123456789ab"
+    assert both.publications == (Publication("192.168.56.12", 80),)
+    assert Mount("webapp_static", "/shared", writable=True) in both.mounts
+    assert dict(both.environment)["APP_MODE"] == "all-in-one"
+    assert dict(both.environment)["NGINX_TRUSTED_PROXIES"] == "192.168.56.13,192.168.56.14"
+    assert [file.path.rsplit("/", 1)[-1] for file in both.reads] == [
+        "django_secret_key",
+        "mysql_django_password",
+        "cassandra_django_password",
+    ]
+
+
 def test_static_files_come_through_a_volume_or_where_none_reaches_through_a_folder():
     shared = Mount("webapp_static", "/shared")
     assert shared in containers("ubuntu1")["nginx-default-bridge-1"].mounts

@@ -44,7 +44,6 @@ def running(container, state="running", health="healthy", digest=None):
             [running(MYSQL, digest="old"), running(DJANGO)],
             ["ubuntu2: mysql is not as lab.yml and the release say: run `fab up`"],
         ),
-        ([running(MYSQL), running(OTHER)], []),
         ([running(MYSQL), running(DJANGO, digest="another release")], []),
     ],
     ids=[
@@ -53,7 +52,6 @@ def running(container, state="running", health="healthy", digest=None):
         "web absent",
         "not running",
         "data with another record",
-        "web in another mode",
         "web of another release",
     ],
 )
@@ -66,6 +64,12 @@ def test_troubles(containers, troubles):
 def test_what_no_plan_wants_is_trouble():
     found = status(running(MYSQL), running(DJANGO), plan=(DJANGO,))
     assert found.troubles() == ["ubuntu2: mysql should not be there: run `fab up`"]
+
+
+def test_a_node_in_another_mode_is_expected_to_run_all_that_this_mode_wants():
+    assert status(running(MYSQL), running(OTHER), plan=(MYSQL, OTHER)).healthy
+    found = status(running(MYSQL), plan=(MYSQL, OTHER))
+    assert found.troubles() == ["ubuntu2: django-default-bridge-1 is absent"]
 
 
 @pytest.mark.parametrize(

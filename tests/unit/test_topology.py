@@ -33,7 +33,7 @@ MISTAKES = [
         "mode: custom-bridge",
         "mode: bridge",
         "lab.yml: web[1].mode: 'bridge' should be"
-        " 'default-bridge', 'custom-bridge' or 'separate-hosts'",
+        " 'default-bridge', 'custom-bridge', 'unix-socket', 'all-in-one' or 'separate-hosts'",
     ),
     ("memory: 2048", "memroy: 2048", "lab.yml: nodes.ubuntu4.memory: missing: add it"),
     (
@@ -218,7 +218,7 @@ def test_a_node_with_a_web_service_of_its_own_can_change_its_mode():
             "ubuntu2",
             "separate-hosts",
             "--mode: 'separate-hosts' is not a mode of one node;"
-            " those are: default-bridge, custom-bridge",
+            " those are: default-bridge, custom-bridge, unix-socket, all-in-one",
         ),
     ],
 )
