@@ -17,6 +17,7 @@ from lab.containers import AddressOf, Container, File, Mount, Plan
 ADDRESSED = "/etc/lab/addressed"
 READ = "/etc/lab/read"
 LABEL = "lab.service"
+TASK = "com.docker.swarm.task.id"
 
 Command = tuple[str, ...]
 
@@ -51,10 +52,14 @@ class Running:
 class Observation:
     """What was found on a node.
 
+    tasks: containers that Swarm started, and only Swarm may touch; stack: on a manager, Swarm's
+    services and how many of each one's tasks run, as in {"webapp_django": "3/3"};
     folders: those that hold files of the lab; files: path to SHA-256 of its content.
     """
 
     containers: Mapping[str, Running] = field(default_factory=dict)
+    tasks: Mapping[str, Running] = field(default_factory=dict)
+    stack: Mapping[str, str] = field(default_factory=dict)
     networks: frozenset[str] = frozenset()
     disposable_volumes: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
@@ -62,12 +67,24 @@ class Observation:
     folders: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The lab's own containers, whatever their state, and those of Swarm that run."""
+        tasks = (task for task in self.tasks.values() if task.state == "running")
+        return (*self.containers.values(), *tasks)
+
 
 def observation(answer: str) -> Observation:
     """Reads what `observe` (provision/node/files/lab-observe) printed on a node."""
     found = json.loads(answer)
+    own: list[Any] = []
+    tasks: list[Any] = []
+    for inspected in found["containers"]:
+        (tasks if TASK in inspected["Config"]["Labels"] else own).append(inspected)
     return Observation(
-        containers={c.name: c for c in map(_running, found["containers"])},
+        containers={c.name: c for c in map(_running, own)},
+        tasks={c.name: c for c in map(_running, tasks)},
+        stack=found["stack"],
         networks=frozenset(found["networks"]),
         disposable_volumes=frozenset(found["disposable_volumes"]),
         volumes=frozenset(found["volumes"]),
@@ -210,7 +227,7 @@ def _replacement(container: Container, running: Running | None) -> Iterator[Comm
 def _disposals(plan: Plan, found: Observation, services: frozenset[str]) -> Iterator[Command]:
     names = {container.name for container in plan.containers}
     others = (r for r in found.containers.values() if r.service not in services)
-    if any(running.name not in names for running in others):
+    if found.tasks or any(running.name not in names for running in others):
         return  # A later step removes these, and what only they use.
     for network in sorted(found.networks - set(plan.networks)):
         yield ("docker", "network", "rm", network)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lab import render, services
 from lab.containers import File, Plan
-from lab.modes import TABLE, web
+from lab.modes import TABLE, overlay, web
 from lab.site import Site
 
 REGISTRY = frozenset({"registry"})
@@ -29,6 +29,8 @@ def plan(site: Site, node: str) -> Plan:
         whole += services.mysql(site, node)
     if node in settings.cassandra:
         whole += services.cassandra(site, node)
+    if topology.overlay:
+        whole += overlay.plan(site, node)
     for service in topology.web_services_of(node):
         whole += TABLE[service.mode](site, service, node)
     if node in settings.balancers:

@@ -62,21 +62,29 @@ class Node:
 
     def run(self, *argv: str) -> str:
         """The standard output of a command run as root. Raises RemoteError if it fails."""
-        status, output, errors = self.attempt(*argv)
+        return self._checked(argv, self.attempt(*argv))
+
+    def feed(self, text: str, *argv: str) -> str:
+        """Like run, with a text, perhaps a secret one, as the command's standard input."""
+        return self._checked(argv, self.attempt(*argv, text=text))
+
+    def attempt(self, *argv: str, text: str | None = None) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error of a command run as root."""
+        source = False if text is None else io.StringIO(text)
+        with self._reaching():
+            result = self._connection.run(
+                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=source
+            )
+        return result.exited, result.stdout, result.stderr
+
+    def _checked(self, argv: tuple[str, ...], ended: tuple[int, str, str]) -> str:
+        status, output, errors = ended
         if status != 0:
             said = (errors or output).strip().splitlines()[-8:]
             raise RemoteError(
                 f"{self.name}: `{_shown(argv)}` ended with {status}: " + " | ".join(said)
             )
         return output
-
-    def attempt(self, *argv: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of a command run as root."""
-        with self._reaching():
-            result = self._connection.run(
-                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False
-            )
-        return result.exited, result.stdout, result.stderr
 
     def stream(self, out: Stream, *argv: str) -> None:
         """Runs a command as root, and hands its output on as it comes, until it ends.

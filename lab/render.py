@@ -29,6 +29,9 @@ INTERNAL_PORTS = (
     REGISTRY_PORT,
 )
 
+# Swarm's managers, its gossip, and the packets of its overlay networks (VXLAN).
+SWARM_TCP_PORTS, SWARM_UDP_PORTS = (2377, 7946), (7946, 4789)
+
 _TEMPLATES = Environment(
     loader=PackageLoader("lab"),
     undefined=StrictUndefined,
@@ -44,10 +47,15 @@ def template(name: str, **values: Any) -> str:
 
 
 def firewall(topology: Topology, node: str) -> str:
-    """What lab-firewall reads: PORTS and the ADDRESSES that may reach them, a line each."""
+    """What lab-firewall reads: lines of PROTOCOL, PORTS, and the ADDRESSES that may reach them."""
     nodes = topology.addresses(topology.names)
-    rules: list[tuple[tuple[int, ...], tuple[str, ...]]] = [(INTERNAL_PORTS, nodes)]
+    rules: list[tuple[str, tuple[int, ...], tuple[str, ...]]] = [("tcp", INTERNAL_PORTS, nodes)]
+    if topology.overlay:
+        rules += [("tcp", SWARM_TCP_PORTS, nodes), ("udp", SWARM_UDP_PORTS, nodes)]
     for service in topology.web:
         if service.mode == "separate-hosts" and service.django == node:
-            rules.append(((UWSGI_PORT,), (topology.address(service.nginx),)))
-    return "".join(f"{','.join(map(str, ports))} {','.join(peers)}\n" for ports, peers in rules)
+            rules.append(("tcp", (UWSGI_PORT,), (topology.address(service.nginx),)))
+    return "".join(
+        f"{protocol} {','.join(map(str, ports))} {','.join(peers)}\n"
+        for protocol, ports, peers in rules
+    )

@@ -120,7 +120,7 @@ def balancer(site: Site, node: str) -> Plan:
         virtual_address=topology.virtual_address,
         # The article's balancer answered on its own address: so does the first one.
         also_bind=[own] if rank == 0 else [],
-        web_servers=[(s.nginx, topology.address(s.nginx)) for s in topology.web],
+        web_servers=[(name, topology.address(name)) for name in topology.nginx_nodes],
     )
     mysql_servers = [(name, topology.address(name)) for name in topology.settings.mysql]
     sql = render.template(

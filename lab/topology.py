@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.errors import LabError
-from lab.mode_names import MODES_OF_ONE_NODE, ModeName
+from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 
 FOLDER = Path(__file__).resolve().parent.parent
 
@@ -132,6 +132,8 @@ class Topology(Record):
     name: str
     subnet: IPv4Network
     settings: Settings
+    # The web as a Swarm stack, until the next deploy, instead of lab.yml's services.
+    overlay: bool = False
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -150,7 +152,14 @@ class Topology(Record):
 
     @property
     def web(self) -> tuple[WebService, ...]:
-        return self.settings.web
+        return () if self.overlay else self.settings.web
+
+    @property
+    def nginx_nodes(self) -> tuple[str, ...]:
+        """The nodes whose port 80 is nginx's."""
+        if self.overlay:
+            return tuple(name for name in self.names if name not in self.settings.balancers)
+        return tuple(service.nginx for service in self.web)
 
     @property
     def limits(self) -> Limits:
@@ -204,6 +213,15 @@ class Topology(Record):
         web = tuple(changed if service in alone else service for service in self.web)
         settings = self.settings.model_copy(update={"web": web})
         return self.model_copy(update={"settings": settings})
+
+    def with_overlay(self) -> Topology:
+        """This lab with its web as a Swarm stack. Raises TopologyError if no node has room."""
+        changed = self.model_copy(update={"overlay": True})
+        if not changed.nginx_nodes:
+            raise TopologyError(
+                [f"--mode: {OVERLAY}: every node runs a balancer, which has port 80"]
+            )
+        return changed
 
     def _refuse_mode(self, node: str, mode: str, alone: bool) -> Topology:
         if not alone:

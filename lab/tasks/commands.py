@@ -14,18 +14,21 @@ from invoke.exceptions import Exit
 
 from lab.errors import LabError
 from lab.images import IMAGES
-from lab.mode_names import MODES_OF_ONE_NODE, ModeName
+from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 from lab.progress import elapsed, say
 from lab.releases import Release
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
-from lab.tasks import images, nodes
+from lab.tasks import images, nodes, overlay
 from lab.tasks import logs as log_lines
 from lab.tasks import status as statuses
 from lab.tasks import verify as verification
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
 from lab.topology import WebService
+
+# Django tasks of a stack: more would only wait for the two databases.
+MOST_TASKS = 12
 
 Body = Callable[..., None]
 
@@ -98,7 +101,10 @@ def push(context: Context) -> None:
 
 
 @task(
-    help={"mode": "the wiring of -H's node until the next deploy: " + ", ".join(MODES_OF_ONE_NODE)}
+    help={
+        "mode": "the wiring until the next deploy: of -H's node one of "
+        f"{', '.join(MODES_OF_ONE_NODE)}; of the whole lab {OVERLAY}"
+    }
 )
 @_told_in_one_line
 def deploy(context: Context, mode: str = "") -> None:
@@ -113,8 +119,13 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
     """The lab, perhaps with one node in another mode, and the web services that are meant."""
     lab = Lab()
     if not isinstance(context, Connection):
-        if mode:
-            raise LabError("--mode: needs one node: fab -H NODE deploy --mode=MODE")
+        if mode == OVERLAY:
+            lab = Lab(lab.topology.with_overlay())
+        elif mode:
+            raise LabError(
+                "--mode: needs one node: fab -H NODE deploy --mode=MODE;"
+                f" only {OVERLAY} is the whole lab's"
+            )
         return lab, lab.topology.web
     node = context.original_host
     if node not in lab.topology.names:
@@ -136,6 +147,17 @@ def _mode(text: str) -> ModeName:
     raise LabError(
         f"--mode: {text!r} is no mode of one node; those are {', '.join(MODES_OF_ONE_NODE)}"
     )
+
+
+@task(help={"count": f"how many, 1 to {MOST_TASKS}"})
+@_whole_lab
+def scale(context: Context, count: str) -> None:
+    """Have Swarm run COUNT Django tasks until the next deploy (--mode=overlay)."""
+    if not count.isdecimal() or not 1 <= int(count) <= MOST_TASKS:
+        raise LabError(f"scale: {count!r} should be a number from 1 to {MOST_TASKS}")
+    lab = Lab()
+    with lab.changing("scale"):
+        overlay.scale(lab, int(count))
 
 
 @task

@@ -13,6 +13,7 @@ from socket import gethostname
 from lab import images, plan, releases, secrets, topology
 from lab.containers import Plan
 from lab.errors import LabError
+from lab.modes import overlay
 from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
@@ -76,7 +77,12 @@ class Lab:
             image for node in self.topology.names for image in self.plan(release, node).images
         }
         references = self.site(release).images
-        return {name: tag for name, tag in release.tags.items() if references[name] in wanted}
+        swarm = overlay.IMAGES if self.topology.overlay else ()
+        return {
+            name: tag
+            for name, tag in release.tags.items()
+            if references[name] in wanted or name in swarm
+        }
 
     def current_release(self) -> Release | None:
         status, record, _ = self.builder.attempt("cat", releases.CURRENT)

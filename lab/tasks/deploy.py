@@ -12,10 +12,10 @@ from lab.containers import Plan
 from lab.errors import LabError
 from lab.images import IMAGES
 from lab.modes import separate_hosts
-from lab.plan import BALANCER, DATA
+from lab.plan import BALANCER, DATA, WEB
 from lab.progress import say, together
 from lab.releases import Release
-from lab.tasks import static
+from lab.tasks import overlay, static
 from lab.tasks.apply import apply, remove_unwanted, wait_healthy
 from lab.tasks.context import Lab
 from lab.tasks.images import (
@@ -85,6 +85,12 @@ def bring_up(lab: Lab) -> Release:
     start_registry(lab, release)
     settings = lab.topology.settings
     servers = tuple(dict.fromkeys((*settings.mysql, *settings.cassandra)))
+    swarm = overlay.active(lab)
+
+    def web(service: WebService) -> None:
+        published.wait(*WEB_IMAGES)
+        deploy_service(lab, release, service, swarm=swarm)
+
     with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait("mysql", "cassandra")
         together(
@@ -98,12 +104,14 @@ def bring_up(lab: Lab) -> Release:
             {
                 "databases": partial(_databases, lab, release, servers, published),
                 **{
-                    f"web {index}": partial(_web, lab, release, service, published)
+                    f"web {index}": partial(web, service)
                     for index, service in enumerate(lab.topology.web)
                 },
             }
         )
         published.wait(*IMAGES)
+        if swarm:
+            _leave_overlay(lab, release)
     record(lab, release, current=True)
     return release
 
@@ -163,23 +171,34 @@ def balance(lab: Lab, release: Release) -> bool:
     return any(done.values())
 
 
-def _web(lab: Lab, release: Release, service: WebService, published: Publishing) -> None:
-    published.wait(*WEB_IMAGES)
-    deploy_service(lab, release, service)
+def deploy_service(lab: Lab, release: Release, service: WebService, *, swarm: bool) -> None:
+    """Brings one web service to the release: Django, its static files, then what has port 80.
 
-
-def deploy_service(lab: Lab, release: Release, service: WebService) -> None:
-    """Brings one web service to the release: Django, its static files, then what has port 80."""
+    swarm: the web is a stack now, whose nginx gives that port up first.
+    """
     django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
     django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
     changed = apply(django, django_plan, DJANGO)
     wait_healthy(django, django_plan, DJANGO)
     if service.mode == separate_hosts.NAME:
         static.carry(lab, service)
+    if swarm:
+        overlay.vacate(lab, service.nginx)
     changed |= apply(nginx, nginx_plan, FRONT)
     wait_healthy(nginx, nginx_plan, FRONT)
     where = " and ".join(dict.fromkeys((service.django, service.nginx)))
     say(where, f"{service.mode}: {release.name if changed else 'unchanged'}")
+
+
+def _leave_overlay(lab: Lab, release: Release) -> None:
+    """Ends the stack once lab.yml's services stand, and removes what only it used."""
+    overlay.leave(lab)
+    together(
+        {
+            name: partial(apply, lab.nodes[name], lab.plan(release, name), WEB)
+            for name in lab.topology.names
+        }
+    )
 
 
 def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
@@ -189,11 +208,20 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     """
     if lab.current_release() is None:
         raise LabError("there is no release yet: run `fab up`")
+    if set(services) != set(lab.topology.web) and overlay.active(lab):
+        raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
     release = source_release(lab, only=WEB_IMAGES)
     start_registry(lab, release)
     with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait(*WEB_IMAGES)
-    for service in services:
-        deploy_service(lab, release, service)
+    if lab.topology.overlay:
+        overlay.deploy(lab, release, partial(balance, lab, release))
+    else:
+        swarm = overlay.active(lab)
+        for service in services:
+            deploy_service(lab, release, service, swarm=swarm)
+        if swarm:
+            balance(lab, release)
+            _leave_overlay(lab, release)
     record(lab, release, current=set(services) == set(lab.topology.web))
     return release

@@ -44,6 +44,10 @@ class Status:
         lines = [f"{c.name} is {c.state}, {c.health}" for c in running.values() if not c.well]
         if node in self.plans:
             lines += _deviations(self.plans[node], found)
+        if node == self.topology.names[0]:
+            lines += [
+                f"{name}: {tasks} tasks" for name, tasks in found.stack.items() if _short(tasks)
+            ]
         return [f"{node}: {line}" for line in lines]
 
     def changed_web(self, node: str) -> list[str]:
@@ -56,7 +60,7 @@ class Status:
             return []
         planned = {service.mode for service in self.topology.web_services_of(node)}
         wanted = {container.name: container.digest for container in self.plans[node].containers}
-        web = [c for c in found.containers.values() if c.service in WEB]
+        web = [c for c in found.running if c.service in WEB]
         return [c.name for c in web if c.mode not in planned or wanted.get(c.name) != c.digest]
 
     def mode(self, node: str) -> str | None:
@@ -73,7 +77,7 @@ class Status:
 
     def _node_json(self, node: str) -> dict[str, Any]:
         found = self.found[node]
-        containers = sorted(found.containers.values(), key=lambda c: c.name) if found else []
+        containers = sorted(found.running, key=lambda c: c.name) if found else []
         return {
             "address": self.topology.address(node),
             "mode": self.mode(node),
@@ -119,12 +123,20 @@ def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
         yield f"{name} should not be there: run `fab up`"
 
 
+def _short(tasks: str) -> bool:
+    """Whether fewer run than should: '2/3'."""
+    running, _, wanted = tasks.partition("/")
+    return running != wanted
+
+
 def _modes(found: Observation) -> list[str]:
-    return list(dict.fromkeys(c.mode for c in found.containers.values() if c.mode))
+    return list(dict.fromkeys(c.mode for c in found.running if c.mode))
 
 
-def _as_found(topology: Topology, node: str, found: Observation | None) -> Topology:
+def _as_found(topology: Topology, node: str, found: Observation | None, *, stack: bool) -> Topology:
     """The lab with a node in the one mode in which it was found, if a node can be given that."""
+    if stack:
+        return topology.with_overlay()
     modes = _modes(found) if found else []
     for mode in MODES_OF_ONE_NODE:
         if modes == [mode] and topology.alone(node):
@@ -137,14 +149,12 @@ def status(lab: Lab) -> Status:
     lab.require_route()
     found = together({name: partial(_look, lab, name) for name in lab.topology.names})
     release = lab.current_release() if found[lab.topology.builder] else None
-    plans = (
-        {
-            name: Lab(_as_found(lab.topology, name, found[name])).plan(release, name)
-            for name in lab.topology.names
-        }
-        if release
-        else {}
-    )
+    stack = any(seen.stack for seen in found.values() if seen)
+    plans = {}
+    if release:
+        for name in lab.topology.names:
+            as_found = Lab(_as_found(lab.topology, name, found[name], stack=stack))
+            plans[name] = as_found.plan(release, name)
     return Status(lab.topology, release, found, plans)
 
 

@@ -36,8 +36,8 @@ def fab(*arguments, **environment):
         (("-H", "ubuntu9", "logs"), f"lab: -H: 'ubuntu9' is no node; {NODES}"),
         (
             ("logs", "--service=apache"),
-            "lab: --service: 'apache' is no program; those are allinone, cassandra, django, haproxy,"
-            " keepalived, mysql, nginx, registry",
+            "lab: --service: 'apache' is no program; those are allinone, cassandra, django,"
+            " haproxy, keepalived, mysql, nginx, registry",
         ),
         (
             ("-H", (ALONE + [ONE])[0], "deploy", "--mode=bridge"),
@@ -52,7 +52,16 @@ def fab(*arguments, **environment):
         ),
         (
             ("deploy", "--mode=custom-bridge"),
-            "lab: --mode: needs one node: fab -H NODE deploy --mode=MODE",
+            "lab: --mode: needs one node: fab -H NODE deploy --mode=MODE;"
+            " only overlay is the whole lab's",
+        ),
+        (
+            ("-H", ONE, "deploy", "--mode=overlay"),
+            f"lab: --mode: 'overlay' is no mode of one node; those are {MODES}",
+        ),
+        *(
+            (("scale", count), f"lab: scale: {count!r} should be a number from 1 to 12")
+            for count in ("0", "13", "many")
         ),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
     ],
@@ -85,6 +94,7 @@ def test_every_task_has_one_line_of_help():
         "init",
         "logs",
         "push",
+        "scale",
         "status",
         "up",
         "verify",

@@ -157,10 +157,10 @@ NODES = "192.168.56.11,192.168.56.12,192.168.56.13,192.168.56.14"
 @pytest.mark.parametrize(
     ("node", "rules"),
     [
-        ("ubuntu1", [f"{INTERNAL} {NODES}"]),
-        ("ubuntu2", [f"{INTERNAL} {NODES}"]),
-        ("ubuntu3", [f"{INTERNAL} {NODES}", "29000 192.168.56.14"]),
-        ("ubuntu4", [f"{INTERNAL} {NODES}"]),
+        ("ubuntu1", [f"tcp {INTERNAL} {NODES}"]),
+        ("ubuntu2", [f"tcp {INTERNAL} {NODES}"]),
+        ("ubuntu3", [f"tcp {INTERNAL} {NODES}", "tcp 29000 192.168.56.14"]),
+        ("ubuntu4", [f"tcp {INTERNAL} {NODES}"]),
     ],
 )
 def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(node, rules):

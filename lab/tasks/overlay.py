@@ -1,0 +1,203 @@
+"""Brings the web to a Docker Swarm stack and back, node by node: the site is there meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+
+from lab.errors import LabError
+from lab.modes import overlay, web
+from lab.plan import WEB
+from lab.progress import say, together
+from lab.releases import Release
+from lab.remote import Node, wait_until
+from lab.site import Site
+from lab.tasks.apply import apply
+from lab.tasks.context import Lab
+
+SWARM_PORT = 2377
+SETTLED_SECONDS = 120
+JOIN_FILE = "/run/lab-join.json"
+DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
+
+
+def active(lab: Lab) -> bool:
+    """Whether the web runs as a stack now."""
+    return _state(_manager(lab)) == "active"
+
+
+def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
+    """Brings the stack to a release. On the first time each node's own containers make room for it.
+
+    balance: brings the balancers to the nodes that nginx runs on by then.
+    """
+    site = lab.site(release)
+    _form(lab)
+    together({name: partial(_prepare, lab, site, name) for name in lab.topology.names})
+    _create_secrets(lab, site)
+    _deploy_stack(lab)
+    for name in lab.topology.nginx_nodes:
+        _give_way(lab, release, name)
+        _label(lab, name, "yes")
+        _wait_nginx(lab, name, "1")
+    balance()
+    for name in lab.topology.names:
+        _give_way(lab, release, name)
+    say("lab", f"overlay: {release.name}")
+
+
+def vacate(lab: Lab, name: str) -> None:
+    """Has Swarm's nginx leave a node, whose port 80 is free then."""
+    _label(lab, name, "no")
+    _wait_nginx(lab, name, "0")
+
+
+def leave(lab: Lab) -> None:
+    """Removes the stack and the swarm with all that they brought along."""
+    manager = _manager(lab)
+    manager.run("docker", "stack", "rm", overlay.STACK)
+    nodes = lab.nodes
+    together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
+    together({name: partial(_leave_swarm, node) for name, node in nodes.items()})
+    say("lab", "overlay: left")
+
+
+def scale(lab: Lab, count: int) -> None:
+    """Has Swarm run so many Django tasks until the next deploy."""
+    if not active(lab):
+        raise LabError("the web is no Swarm stack now: `fab deploy --mode=overlay` makes it one")
+    _manager(lab).run("docker", "service", "scale", "--detach=false", f"{DJANGO}={count}")
+    _expect_settled(lab)
+    say("lab", f"{count} Django tasks")
+
+
+def _manager(lab: Lab) -> Node:
+    return lab.nodes[overlay.managers(lab.topology)[0]]
+
+
+def _state(node: Node) -> str:
+    return node.run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip()
+
+
+def _form(lab: Lab) -> None:
+    """Makes all nodes one swarm; those that are in it stay."""
+    managers = overlay.managers(lab.topology)
+    address = lab.topology.address(managers[0])
+    first = _manager(lab)
+    if not active(lab):
+        first.run(
+            *("docker", "swarm", "init", "--advertise-addr", address),
+            *("--listen-addr", f"{address}:{SWARM_PORT}"),
+            *("--default-addr-pool", overlay.ADDRESS_POOL),
+            *("--default-addr-pool-mask-length", str(overlay.POOL_MASK)),
+        )
+    for name in lab.topology.names:
+        if _state(lab.nodes[name]) != "active":
+            role = "manager" if name in managers else "worker"
+            _join(lab, name, first.run("docker", "swarm", "join-token", "--quiet", role).strip())
+
+
+def _join(lab: Lab, name: str, token: str) -> None:
+    """By Docker's own interface: on a command line everybody on the node could read the token."""
+    node, own = lab.nodes[name], lab.topology.address(name)
+    request = {
+        "ListenAddr": f"{own}:{SWARM_PORT}",
+        "AdvertiseAddr": own,
+        "RemoteAddrs": [f"{lab.topology.address(overlay.managers(lab.topology)[0])}:{SWARM_PORT}"],
+        "JoinToken": token,
+    }
+    node.feed(
+        json.dumps(request),
+        *("curl", "--silent", "--show-error", "--fail-with-body", "--data", "@-"),
+        *("--unix-socket", "/run/docker.sock", "--header", "Content-Type: application/json"),
+        "http://docker/swarm/join",
+    )
+    say(name, "joins the swarm")
+
+
+def _prepare(lab: Lab, site: Site, name: str) -> None:
+    """The volume, the files and, where nginx will run, the static files."""
+    node, plan = lab.nodes[name], overlay.plan(site, name)
+    node.put(plan.files)
+    node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
+    if name in lab.topology.nginx_nodes:
+        node.run(*overlay.publish_static(site))
+
+
+def _create_secrets(lab: Lab, site: Site) -> None:
+    manager = _manager(lab)
+    known = manager.run("docker", "secret", "ls", "--format", "{{.Name}}").split()
+    for name, known_as in overlay.secrets(site).items():
+        if known_as not in known:
+            manager.feed(site.secrets[name], "docker", "secret", "create", known_as, "-")
+
+
+def _deploy_stack(lab: Lab) -> None:
+    manager = _manager(lab)
+    say(manager.name, "docker stack deploy")
+    manager.run(
+        *("docker", "stack", "deploy", "--prune", "--resolve-image=never", "--detach=false"),
+        *("--compose-file", overlay.STACK_FILE, overlay.STACK),
+    )
+    _expect_settled(lab)
+
+
+def _expect_settled(lab: Lab) -> None:
+    """Raises LabError with Swarm's reasons if it took a new release back."""
+    manager = _manager(lab)
+    for service in (DJANGO, NGINX):
+        state = manager.run(
+            *("docker", "service", "inspect", service),
+            *("--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"),
+        ).strip()
+        if state not in ("", "completed"):
+            errors = manager.run(
+                *("docker", "service", "ps", "--no-trunc", "--filter", "desired-state=shutdown"),
+                *("--format", "{{.Node}}: {{.CurrentState}}: {{.Error}}", service),
+            )
+            raise LabError(f"{service}: Swarm ended with {state}:\n{errors.strip()}")
+
+
+def _give_way(lab: Lab, release: Release, name: str) -> None:
+    """Removes the web containers that are the node's own, and what only they used."""
+    apply(lab.nodes[name], lab.plan(release, name), WEB)
+
+
+def _label(lab: Lab, name: str, value: str) -> None:
+    _manager(lab).run(
+        "docker", "node", "update", "--label-add", f"{overlay.NGINX_LABEL}={value}", name
+    )
+
+
+def _wait_nginx(lab: Lab, name: str, count: str) -> None:
+    """Returns once Swarm has so many healthy nginx on the node."""
+
+    def look() -> list[str]:
+        found = lab.nodes[name].observe().tasks.values()
+        return [running.state for running in found if running.service == "nginx" and running.well]
+
+    wait_until(
+        f"{name}: {count} nginx by Swarm",
+        look,
+        lambda states: len(states) == int(count),
+        seconds=SETTLED_SECONDS,
+        advice=lambda _: f"`docker service ps {NGINX}` on {_manager(lab).name}",
+    )
+
+
+def _wait_no_tasks(node: Node) -> None:
+    wait_until(
+        f"{node.name}: the end of Swarm's tasks",
+        lambda: sorted(node.observe().tasks),
+        lambda names: not names,
+        seconds=SETTLED_SECONDS,
+        advice=lambda names: f"`docker logs {names[0]}` on {node.name}",
+    )
+
+
+def _leave_swarm(node: Node) -> None:
+    if _state(node) != "inactive":
+        node.run("docker", "swarm", "leave", "--force")
+    # What Swarm made on the node, and does not take with it.
+    node.attempt("docker", "network", "rm", "docker_gwbridge")
