@@ -7,7 +7,7 @@ main() {
   local image=${1:?usage: node-image.sh IMAGE:TAG}
   if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then
     echo "lab: making the base image debian:trixie-slim"
-    ./node/files/lab-base-image trixie | docker import - debian:trixie-slim >/dev/null
+    ./node/files/lab-import-base trixie
   fi
   echo "lab: building the node image $image"
   # Only this client's environment decides: the classic builder is there on every engine.
