@@ -19,16 +19,53 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
+# As lab.rb's `provider` decides, but for libvirt: who wants that sets VAGRANT_DEFAULT_PROVIDER, or
+# gets Docker on top.
+provider() {
+  if [ -n "${VAGRANT_DEFAULT_PROVIDER:-}" ]; then
+    echo "$VAGRANT_DEFAULT_PROVIDER"
+  elif has VBoxManage && [ -e /dev/vboxdrv ]; then
+    echo virtualbox
+  else
+    echo docker
+  fi
+}
+
 # The packages, as Debian names them, whose programs are not there.
-missing_packages() { # test or nothing
-  docker_answers || has dockerd || printf '%s ' docker.io iptables
-  has vagrant || has VBoxManage || printf '%s ' vagrant
-  has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+missing_packages() { # test, environment or nothing
+  python3 -c 'import ensurepip' 2>/dev/null || printf '%s ' python3-venv
+  [ "${1:-}" != environment ] || return 0
+  [ "$(provider)" != docker ] || missing_docker_packages
+  has vagrant || printf '%s ' vagrant
   has rsync || printf '%s ' rsync
   has ssh || printf '%s ' openssh-client
   has ip || printf '%s ' iproute2
-  python3 -c 'import ensurepip' 2>/dev/null || printf '%s ' python3-venv
   [ "${1:-}" != test ] || has chromium || printf '%s ' chromium fonts-noto-color-emoji
+}
+
+missing_docker_packages() {
+  docker_answers || has dockerd || printf '%s ' docker.io iptables
+  has docker || printf '%s ' docker-cli
+  has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+}
+
+has_candidate() { # package
+  LC_ALL=C apt-cache policy "$1" | grep 'Candidate: [^(]' >/dev/null
+}
+
+# Fails on the first package that this release of Debian or Ubuntu lacks.
+check_candidates() { # names
+  local package
+  for package; do
+    ! has_candidate "$package" || continue
+    case $package in
+      chromium)
+        fail "no package chromium here (Ubuntu's is a snap, which tests cannot drive): install Google Chrome" \
+          "and link it: ln -s /usr/bin/google-chrome /usr/local/bin/chromium" ;;
+      vagrant) fail "no package vagrant here: install it as developer.hashicorp.com/vagrant/install says" ;;
+      *) fail "no package $package here: install what it has by hand" ;;
+    esac
+  done
 }
 
 install_packages() { # names
@@ -38,6 +75,9 @@ install_packages() { # names
   echo "lab: installing $*"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update --quiet=2 || echo "lab: apt-get update failed; going on with the lists at hand" >&2
+  # Only Debian 13 and newer have Docker's client apart from docker.io.
+  has_candidate docker-cli || set -- "${@/#docker-cli/docker.io}"
+  check_candidates "$@"
   apt-get install --yes --quiet=2 --no-install-recommends "$@" >/dev/null ||
     fail "apt-get could not install $*: see above"
 }
@@ -89,15 +129,11 @@ make_environment() {
 }
 
 main() {
-  if [ "${1:-}" = environment ]; then
-    make_environment
-    exit
-  fi
   # shellcheck disable=SC2046  # a list of words
   install_packages $(missing_packages "${1:-}")
   make_environment &
   local environment=$!
-  start_docker
+  [ "${1:-}" = environment ] || [ "$(provider)" != docker ] || start_docker
   wait $environment
 }
 
