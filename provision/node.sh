@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Vagrant's shell provisioner: makes a machine a node of the lab. May be run again.
 # Expects provision/node in /tmp/lab-node, extra certificate authorities in /tmp/lab-authorities, and
-#   LAB_ADDRESS   the node's address on the lab's network
-#   LAB_HOSTS     ADDRESS=NAME of every node, comma-separated
-#   LAB_PROVIDER  docker, virtualbox or libvirt
+#   LAB_ADDRESS           the node's address on the lab's network
+#   LAB_HOSTS             ADDRESS=NAME of every node, comma-separated
+#   LAB_PROVIDER          docker, virtualbox or libvirt
+#   LAB_PROVISION_DIGEST  what provision/node-digest printed
 set -euo pipefail
 
 install_packages() {
@@ -39,10 +40,12 @@ install_files() {
   install -d /etc/lab /etc/lab/addressed /etc/docker
   install -d -m 0711 /etc/lab/secrets
   echo "$LAB_ADDRESS" > /etc/lab/address
+  echo "$LAB_PROVIDER" > /etc/lab/provider
   ip -o -4 address show to "$LAB_ADDRESS" | awk '{print "interface", $2; exit}' > /etc/lab/interface.conf
   # The registry's user (images/registry/Dockerfile).
   install -d -o 10006 -g 10006 -m 0700 /var/cache/lab/registry
-  install -m 0755 -t /usr/local/sbin "$files"/lab-{firewall,follow,observe,base-image,build,hand-over,lock,logs}
+  install -m 0755 -t /usr/local/sbin \
+    "$files"/lab-{firewall,follow,limit-writes,observe,base-image,import-base,build,hand-over,lock,logs}
   install -m 0644 -t /etc/systemd/system "$files"/lab-{firewall,follow,builder}.service
   install -m 0644 "$files"/lab-sysctl.conf /etc/sysctl.d/lab.conf
   sysctl --quiet --load /etc/sysctl.d/lab.conf
@@ -59,10 +62,14 @@ configure_docker() {
 start_units() {
   systemctl daemon-reload
   systemctl enable --quiet docker lab-firewall lab-follow
-  systemctl restart lab-firewall lab-follow
+  # Not restarted: Docker, which requires it, would be too.
+  systemctl reload-or-restart lab-firewall
+  systemctl restart lab-follow
 }
 
 main() {
+  # What is half done is not provisioned, whatever it was before.
+  rm -f /etc/lab/provisioned
   install_packages
   trust_authorities
   name_nodes
@@ -71,6 +78,7 @@ main() {
   configure_docker
   start_units
   rm -rf /tmp/lab-node /tmp/lab-authorities
+  echo "$LAB_PROVISION_DIGEST" > /etc/lab/provisioned
 }
 
 main
