@@ -1,6 +1,5 @@
 # What the Vagrantfile needs to know and to check. Reads lab.yml (nodes and subnet only; the rest of
 # it, and every mistake in it, is lab/topology.py's), LAB_NAME and LAB_SUBNET.
-require 'digest'
 require 'fileutils'
 require 'ipaddr'
 require 'json'
@@ -20,9 +19,10 @@ module Lab
   SUBNET = ENV.fetch('LAB_SUBNET', SETTINGS.fetch('subnet'))
   KEY = File.join(FOLDER, '.lab', 'login_key')
 
-  # What the whole lab takes when it is busy (docs/measurements.md), with some room.
-  MEMORY_MIB = 6 * 1024
-  DISK_MIB = 12 * 1024
+  # What a node takes when the lab is busy (docs/measurements.md), with some room. Its `memory` in
+  # lab.yml is a limit that it does not come near.
+  NODE_MEMORY_MIB = 1536
+  NODE_DISK_MIB = 3 * 1024
 
   # Everything that a container may be given here but what this kind of kernel refuses
   # (SYS_RESOURCE, BPF, PERFMON, CHECKPOINT_RESTORE): enough for systemd and a Docker of its own.
@@ -71,17 +71,21 @@ module Lab
 
   def environment(node)
     { 'LAB_ADDRESS' => address(node), 'LAB_PROVIDER' => ENV['VAGRANT_DEFAULT_PROVIDER'],
-      'LAB_HOSTS' => hosts.map { |name, address| "#{address}=#{name}" }.join(',') }
+      'LAB_HOSTS' => hosts.map { |name, address| "#{address}=#{name}" }.join(','),
+      'LAB_PROVISION_DIGEST' => provision_digest }
+  end
+
+  def provision_digest = @provision_digest ||= digest
+
+  def digest(*arguments)
+    output, status = Open3.capture2(File.join(FOLDER, 'provision/node-digest'), *arguments)
+    status.success? or abort 'lab: provision/node-digest failed (see above)'
+    output.strip
   end
 
   # -- the docker provider ------------------------------------------------------------------------
 
-  def node_image = "lab-node:#{node_image_tag}"
-
-  def node_image_tag
-    files = %w[Dockerfile init packages].map { |file| File.join(FOLDER, 'provision/node', file) }
-    Digest::SHA256.hexdigest(files.map { |file| File.read(file) }.join("\0"))[0, 12]
-  end
+  def node_image = @node_image ||= "lab-node:#{digest('image')}"
 
   # Named volumes outlive `vagrant destroy`: the builder's cache and the registry's images.
   def volumes(node)
@@ -96,7 +100,7 @@ module Lab
          --label lab.name=#{NAME} --label lab.folder=#{FOLDER} --label lab.subnet=#{SUBNET}
          --network #{NAME} --ip #{address(node)} --network-alias #{name}
          --memory #{node.fetch('memory')}m --publish 127.0.0.1::22
-         --volume #{login_key}.pub:/etc/ssh/lab_authorized_keys:ro] +
+         --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro] +
       hosts.flat_map { |host, ip| ['--add-host', "#{host}:#{ip}"] }
   end
 
@@ -120,8 +124,6 @@ module Lab
     unless File.exist?(KEY)
       FileUtils.mkdir_p(File.dirname(KEY), mode: 0o700)
       system('ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', NAME, '-f', KEY) or abort 'lab: ssh-keygen failed'
-      # sshd reads the public half inside the nodes, through a read-only mount, as root's file.
-      FileUtils.chmod(0o644, "#{KEY}.pub")
     end
     KEY
   end
@@ -136,8 +138,10 @@ module Lab
   # By its id: another folder's lab may have a node of this name.
   def kill(id) = docker('kill', id)
 
-  # Fails, as it should, while other nodes are still on it.
-  def remove_network = docker('network', 'rm', NAME)
+  # Not while a node of a lab of this name is left, a stopped one or another folder's too.
+  def remove_network
+    labelled('network', 'ls').each { |id, _| docker('network', 'rm', id) } if nodes.empty?
+  end
 
   # Vagrant inspects every container of the machine for port collisions, and dies when one that is
   # not the lab's vanishes meanwhile. The lab forwards no fixed port.
@@ -150,9 +154,10 @@ module Lab
   def preflight
     check_docker
     check_own_lab
-    replace_lab_of_another_folder
+    check_network
     check_subnet
     check_room
+    replace_lab_of_another_folder
     build_node_image
     create_network
   end
@@ -179,44 +184,56 @@ module Lab
     Dir[File.join(FOLDER, '.vagrant/machines/*/docker/id')].map { |file| File.read(file).strip }
   end
 
-  # A node that this folder's Vagrant knows is left alone; a node of this name that it does not know,
-  # dead or alive, is in the way.
-  def replace_lab_of_another_folder
-    strangers = labelled('ps', '--all', '--no-trunc').reject { |id, _| known.include?(id) }
-    return if strangers.empty?
-
-    # Not warn: Vagrant silences it.
-    $stderr.puts "lab: replacing the lab '#{NAME}' left by #{strangers.map(&:last).uniq.join(', ')} (#{strangers.size} nodes)"
-    docker('rm', '--force', '--volumes', *strangers.map(&:first))
-    remove_network if known.empty?
-  end
-
   def labelled(*command)
     output, = docker(*command, '--filter', "label=lab.name=#{NAME}", '--format', '{{.ID}}|{{.Label "lab.folder"}}')
     output.lines.map { |line| line.strip.split('|') }
   end
 
-  def check_subnet
-    docker_networks.each do |name, subnet|
-      next if name == NAME || !overlap?(subnet, SUBNET)
+  # A node of this name that this folder's Vagrant does not know, dead or alive, is in the way.
+  def strangers = nodes.reject { |id, _| known.include?(id) }
 
-      abort "lab: LAB_SUBNET #{SUBNET} overlaps #{subnet} of Docker's network '#{name}': " \
+  def nodes = labelled('ps', '--all', '--no-trunc')
+
+  # A network of the lab's name has to be the lab's, or go with the lab that is to be replaced.
+  def check_network
+    network = own_network or return
+    unless (network['Labels'] || {})['lab.name'] == NAME
+      abort "lab: Docker's network '#{NAME}' is not this project's (it has no label lab.name=#{NAME}): " \
+            "choose another LAB_NAME, or remove it with `docker network rm #{NAME}`"
+    end
+    subnet = subnets(network).first
+    return if subnet == SUBNET || (strangers.any? && strangers == nodes)
+
+    abort "lab: the lab's Docker network '#{NAME}' has the subnet #{subnet}, not #{SUBNET}: " \
+          "remove it with `docker network rm #{NAME}`, or set LAB_SUBNET=#{subnet}"
+  end
+
+  def check_subnet
+    docker_networks.each do |network|
+      subnet = subnets(network).find { |one| overlap?(one, SUBNET) }
+      next if network['Name'] == NAME || subnet.nil?
+
+      abort "lab: LAB_SUBNET #{SUBNET} overlaps #{subnet} of Docker's network '#{network['Name']}': " \
             'choose another /24, for example LAB_SUBNET=192.168.57.0/24'
     end
-    return if docker_networks.any? { |name, _| name == NAME }
-
+    own = own_network ? subnets(own_network) : []
     output, = Open3.capture2e('ip', '-4', '-o', 'route')
-    route = output.lines.find { |line| line.split.first.include?('/') && overlap?(line.split.first, SUBNET) }
+    route = output.lines.find do |line|
+      to = line.split.first
+      to.include?('/') && !own.include?(to) && overlap?(to, SUBNET)
+    end
     abort "lab: LAB_SUBNET #{SUBNET} overlaps a route of this machine (#{route.strip}): choose another /24" if route
   end
 
   def docker_networks
     ids, = docker('network', 'ls', '--quiet')
     output, = Open3.capture2('docker', 'network', 'inspect', *ids.split)
-    JSON.parse(output).flat_map do |network|
-      (network.dig('IPAM', 'Config') || []).filter_map { |ipam| [network['Name'], ipam['Subnet']] if ipam['Subnet'] }
-    end
+    JSON.parse(output)
   end
+
+  def own_network = docker_networks.find { |network| network['Name'] == NAME }
+
+  def subnets(network) = (network.dig('IPAM', 'Config') || []).filter_map { |ipam| ipam['Subnet'] }
 
   def overlap?(one, other)
     one, other = [one, other].map { |subnet| IPAddr.new(subnet) }
@@ -226,12 +243,26 @@ module Lab
   def check_room
     return unless labelled('ps').empty?
 
-    memory = File.read('/proc/meminfo')[/^MemAvailable:\s+(\d+)/, 1].to_i / 1024
-    abort "lab: #{memory} MiB of memory are free, the lab needs #{MEMORY_MIB}: end something first" if memory < MEMORY_MIB
-
     root, = docker('info', '--format', '{{.DockerRootDir}}')
+    memory = File.read('/proc/meminfo')[/^MemAvailable:\s+(\d+)/, 1].to_i / 1024
     disk = `df --output=avail --block-size=1M #{root.strip.shellescape}`.lines.last.to_i
-    abort "lab: #{disk} MiB are free below #{root.strip}, the lab needs #{DISK_MIB}: make room first" if disk < DISK_MIB
+    short = [shortage('of memory', memory, NODE_MEMORY_MIB), shortage("below #{root.strip}", disk, NODE_DISK_MIB)].compact
+    abort "lab: no room for #{NODES.size} nodes: #{short.join(', ')}: end or remove something first" if short.any?
+  end
+
+  def shortage(where, free, of_one)
+    needed = of_one * NODES.size
+    "#{free} MiB #{where} are free and #{needed} needed" if free < needed
+  end
+
+  # Not warn: Vagrant silences it.
+  def replace_lab_of_another_folder
+    found = strangers
+    return if found.empty?
+
+    $stderr.puts "lab: replacing the lab '#{NAME}' left by #{found.map(&:last).uniq.join(', ')} (#{found.size} nodes)"
+    docker('rm', '--force', '--volumes', *found.map(&:first))
+    remove_network
   end
 
   def build_node_image
@@ -241,7 +272,7 @@ module Lab
   end
 
   def create_network
-    return if docker('network', 'inspect', NAME).last
+    return check_network if own_network
 
     output, ok = docker('network', 'create', '--subnet', SUBNET, '--gateway', host_address(1),
                         '--label', "lab.name=#{NAME}", '--label', "lab.folder=#{FOLDER}", NAME)

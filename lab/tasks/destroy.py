@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
 
 from lab.errors import LabError
 from lab.progress import say
@@ -14,6 +13,8 @@ from lab.topology import FOLDER
 
 def destroy(lab: Lab) -> None:
     """Removes nodes, network and secrets; the named volumes with the caches stay."""
+    if shutil.which("vagrant") is None:
+        raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
     command = ("vagrant", "destroy", "--force", "--parallel")
     done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -36,15 +37,15 @@ def _remove_what_vagrant_does_not_know(name: str) -> None:
     folder is somebody's: it is left alone."""
     if shutil.which("docker") is None:
         return
-    for container in _containers(name, FOLDER):
+    for container in _ids(name, "ps", "--all", f"--filter=label=lab.folder={FOLDER}"):
         subprocess.run(("docker", "rm", "--force", "--volumes", container), check=True)
-    if _containers(name):
+    if _ids(name, "ps", "--all"):
         raise LabError(f"the lab '{name}' of another folder is left alone: run this in its folder")
-    subprocess.run(("docker", "network", "rm", name), capture_output=True, check=False)
+    for network in _ids(name, "network", "ls"):
+        subprocess.run(("docker", "network", "rm", network), capture_output=True, check=False)
 
 
-def _containers(name: str, folder: Path | None = None) -> list[str]:
-    """Ids of the nodes of a lab, of one folder or of any."""
-    filters = [f"label=lab.name={name}"] + ([f"label=lab.folder={folder}"] if folder else [])
-    command = ("docker", "ps", "--all", "--quiet", *(f"--filter={one}" for one in filters))
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+def _ids(name: str, *command: str) -> list[str]:
+    """Ids of what carries the lab's label."""
+    listing = ("docker", *command, "--quiet", "--no-trunc", f"--filter=label=lab.name={name}")
+    return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
