@@ -34,6 +34,7 @@ class Image:
 
 
 DJANGO = ("images/webapp_django", "django_app")
+NGINX = ("images/webapp_nginx",)
 
 IMAGES = {
     image.name: image
@@ -43,7 +44,15 @@ IMAGES = {
         Image("mysql", "sid", ("images/mysql",)),
         Image("cassandra", "bookworm", ("images/cassandra",)),
         Image("webapp_django", "trixie", DJANGO, without=("django_app/tests",)),
-        Image("webapp_nginx", "trixie", ("images/webapp_nginx",)),
+        Image("webapp_nginx", "trixie", NGINX),
+        Image(
+            "webapp_allinone",
+            "trixie",
+            (*DJANGO, *NGINX, "images/webapp_allinone"),
+            without=("django_app/tests",),
+            target="allinone",
+            dockerfile="webapp_django",
+        ),
     )
 }
 

@@ -1,14 +1,22 @@
 #!/bin/bash
-# Asks this container's nginx for /nginx_health.
+# Asks this container's nginx for each of the paths: for /nginx_health, if none is given.
 set -euo pipefail
 
-main() {
-  local status_line
+ask() {
+  local path=$1 status_line
   exec 3<>/dev/tcp/127.0.0.1/80
-  printf 'GET /nginx_health HTTP/1.0\r\n\r\n' >&3
+  printf 'GET %s HTTP/1.0\r\n\r\n' "$path" >&3
   read -r status_line <&3
-  echo "$status_line"
+  exec 3>&-
+  echo "$path: $status_line"
   [[ $status_line == 'HTTP/1.1 200 '* ]]
 }
 
-main
+main() {
+  local path
+  for path in "${@:-/nginx_health}"; do
+    ask "$path"
+  done
+}
+
+main "$@"
