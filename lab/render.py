@@ -47,15 +47,15 @@ def template(name: str, **values: Any) -> str:
 
 
 def firewall(topology: Topology, node: str) -> str:
-    """What lab-firewall reads: lines of PROTOCOL, PORTS, and the ADDRESSES that may reach them."""
+    """What lab-firewall reads: lines of PORTS, the ADDRESSES that may reach them, PROTOCOL."""
     nodes = topology.addresses(topology.names)
-    rules: list[tuple[str, tuple[int, ...], tuple[str, ...]]] = [("tcp", INTERNAL_PORTS, nodes)]
+    rules: list[tuple[tuple[int, ...], tuple[str, ...], str]] = [(INTERNAL_PORTS, nodes, "tcp")]
     if topology.overlay:
-        rules += [("tcp", SWARM_TCP_PORTS, nodes), ("udp", SWARM_UDP_PORTS, nodes)]
+        rules += [(SWARM_TCP_PORTS, nodes, "tcp"), (SWARM_UDP_PORTS, nodes, "udp")]
     for service in topology.web:
         if service.mode == "separate-hosts" and service.django == node:
-            rules.append(("tcp", (UWSGI_PORT,), (topology.address(service.nginx),)))
+            rules.append(((UWSGI_PORT,), (topology.address(service.nginx),), "tcp"))
     return "".join(
-        f"{protocol} {','.join(map(str, ports))} {','.join(peers)}\n"
-        for protocol, ports, peers in rules
+        f"{','.join(map(str, ports))} {','.join(peers)} {protocol}\n"
+        for ports, peers, protocol in rules
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from lab.remote import Node
 from lab.tasks.context import Lab
 from lab.topology import FOLDER
 
+PROVISIONED = "/etc/lab/provisioned"
+BUILDER_CACHE = "/var/cache/lab/builder"
 REPORTS = FOLDER / ".lab" / "reports"
 
 # What of Vagrant's output tells a user how far it is.
@@ -31,7 +34,9 @@ def boot(lab: Lab) -> None:
     Raises LabError where a machine is not the one that lab.yml describes.
     """
     _refuse_removed(lab)
+    _refuse_remade(lab)
     if _all_answer(lab):
+        _provision(lab)
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
@@ -54,6 +59,50 @@ def _refuse_removed(lab: Lab) -> None:
             f"lab.yml: nodes: {removed[0]} is booted and not named any more: put it back,"
             f" `vagrant destroy -f {removed[0]}`, then take it out"
         )
+
+
+def _refuse_remade(lab: Lab) -> None:
+    """What a container was made with can't be changed while it lives (docker provider)."""
+    command = (FOLDER / "provision" / "node-digest", "image")
+    tag = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    for node in lab.topology.nodes:
+        wanted = f"{node.memory} lab-node:{tag} {node.name == lab.topology.builder}"
+        made = _made_with(f"{lab.topology.name}-{node.name}")
+        if made not in ("", wanted):
+            raise LabError(
+                f"lab.yml: nodes.{node.name}: is to have memory, image and builder {wanted!r}, and"
+                f" was made with {made!r}: `vagrant destroy -f {node.name}`, then run this again;"
+                " what it holds of the databases comes back from the other nodes"
+            )
+
+
+def _made_with(container: str) -> str:
+    """Memory (MiB), image, and whether it keeps the builder's cache; empty: there is none."""
+    try:
+        found = subprocess.run(
+            ("docker", "inspect", container), capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    if found.returncode != 0:
+        return ""
+    (made,) = json.loads(found.stdout)
+    memory = made["HostConfig"]["Memory"] // 2**20
+    builder = any(mount["Destination"] == BUILDER_CACHE for mount in made["Mounts"])
+    return f"{memory} {made['Config']['Image']} {builder}"
+
+
+def _provision(lab: Lab) -> None:
+    """Provisions the machines again where what they were provisioned with has changed."""
+    command = (FOLDER / "provision" / "node-digest",)
+    digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = together(
+        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
+    )
+    if old := [name for name, (_, known, _) in found.items() if known != digest]:
+        say("lab", f"vagrant provision {' '.join(old)}")
+        for _ in _vagrant("provision", *old):
+            pass
 
 
 def _all_answer(lab: Lab) -> bool:

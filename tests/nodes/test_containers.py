@@ -11,6 +11,7 @@ from tests.nodes.conftest import host
 PROGRAMS = {
     "django": ("app", []),
     "nginx": ("nginx", []),
+    "allinone": ("app", []),
     "mysql": ("mysql", []),
     "cassandra": ("cassandra", []),
     "haproxy": ("haproxy", []),
