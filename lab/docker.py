@@ -112,6 +112,12 @@ def _running(inspected: Mapping[str, Any]) -> Running:
     )
 
 
+def unsettled(tasks: str) -> bool:
+    """Whether fewer (or still more) of a Swarm service's tasks run than should: '2/3'."""
+    running, _, wanted = tasks.partition("/")
+    return running != wanted
+
+
 def changed(files: tuple[File, ...], found: Observation) -> tuple[File, ...]:
     """The files that the node lacks or has otherwise."""
     return tuple(file for file in files if found.files.get(file.path) != file.digest)

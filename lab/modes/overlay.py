@@ -71,7 +71,11 @@ def _django(site: Site) -> dict[str, Any]:
         "image": site.images["webapp_django"],
         # Swarm fills in the name of the node on which the task runs.
         "environment": dict(web.django_environment(site, "{{.Node.Hostname}}", OVERLAY)),
-        "volumes": [f"{web.STATIC_VOLUME.name}:/shared", "/etc/lab/release:/run/lab:ro"],
+        "volumes": [
+            f"{web.STATIC_VOLUME.name}:/shared",
+            "/etc/lab/release:/run/lab:ro",
+            *_temporary(),
+        ],
         "secrets": [
             {"source": name, "target": name, "uid": owner, "gid": owner, "mode": 0o400}
             for name in web.DJANGO_SECRETS
@@ -97,7 +101,7 @@ def _nginx(site: Site) -> dict[str, Any]:
     return {
         "image": site.images["webapp_nginx"],
         "environment": {"UWSGI_URI": f"tasks.{STACK}_django:{UWSGI_PORT}", **dict(proxies)},
-        "volumes": [f"{web.STATIC_VOLUME.name}:/shared:ro"],
+        "volumes": [f"{web.STATIC_VOLUME.name}:/shared:ro", *_temporary()],
         "ports": [{"target": WEB_PORT, "published": WEB_PORT, "mode": "host"}],
         **_confined("nginx", topology.limits.nginx),
         "deploy": {
@@ -118,7 +122,6 @@ def _confined(service: str, limit: Limit) -> dict[str, Any]:
         "networks": ["webapp"],
         "read_only": True,
         "cap_drop": ["ALL"],
-        "tmpfs": ["/tmp", "/run"],  # noqa: S108 inside the container
         "stop_grace_period": f"{web.STOP_SECONDS}s",
         "labels": {
             "lab.service": service,
@@ -126,6 +129,11 @@ def _confined(service: str, limit: Limit) -> dict[str, Any]:
             "lab.write": str(limit.write * 1024 * 1024),
         },
     }
+
+
+def _temporary() -> list[dict[str, str]]:
+    """In memory. Swarm ignores a Compose file's `tmpfs` without a word."""
+    return [{"type": "tmpfs", "target": target} for target in ("/tmp", "/run")]  # noqa: S108
 
 
 def _resources(limit: Limit) -> dict[str, Any]:

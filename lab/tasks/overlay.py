@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from lab import docker
 from lab.errors import LabError
 from lab.modes import overlay, web
 from lab.plan import WEB
@@ -18,6 +19,8 @@ from lab.tasks.context import Lab
 
 SWARM_PORT = 2377
 SETTLED_SECONDS = 120
+# A whole update or its rollback: one task after another, each until it is healthy.
+DEPLOY_SECONDS = 300
 JOIN_FILE = "/run/lab-join.json"
 DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
 
@@ -136,27 +139,47 @@ def _create_secrets(lab: Lab, site: Site) -> None:
 def _deploy_stack(lab: Lab) -> None:
     manager = _manager(lab)
     say(manager.name, "docker stack deploy")
+    # Docker's own wait never ends while no node may run nginx yet.
+    wait = "false" if manager.observe().stack.get(NGINX, "0/0") != "0/0" else "true"
     manager.run(
-        *("docker", "stack", "deploy", "--prune", "--resolve-image=never", "--detach=false"),
+        *("timeout", str(DEPLOY_SECONDS), "docker", "stack", "deploy", "--prune"),
+        *("--resolve-image=never", f"--detach={wait}"),
         *("--compose-file", overlay.STACK_FILE, overlay.STACK),
     )
     _expect_settled(lab)
 
 
+def _log(lab: Lab, service: str) -> str:
+    _, output, errors = _manager(lab).attempt("docker", "service", "logs", "--tail", "4", service)
+    return f"the end of its tasks' logs:\n{output}{errors}"
+
+
 def _expect_settled(lab: Lab) -> None:
-    """Raises LabError with Swarm's reasons if it took a new release back."""
+    """Returns once every task is of the release. Raises LabError if Swarm took the release back."""
     manager = _manager(lab)
-    for service in (DJANGO, NGINX):
-        state = manager.run(
-            *("docker", "service", "inspect", service),
-            *("--format", "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"),
-        ).strip()
-        if state not in ("", "completed"):
-            errors = manager.run(
-                *("docker", "service", "ps", "--no-trunc", "--filter", "desired-state=shutdown"),
-                *("--format", "{{.Node}}: {{.CurrentState}}: {{.Error}}", service),
-            )
-            raise LabError(f"{service}: Swarm ended with {state}:\n{errors.strip()}")
+
+    def states() -> dict[str, str]:
+        stack = manager.observe().stack
+        updates = {service: _update_state(manager, service) for service in (DJANGO, NGINX)}
+        counts = {name: tasks for name, tasks in stack.items() if docker.unsettled(tasks)}
+        return {name: state for name, state in updates.items() if state} | counts
+
+    ended = wait_until(
+        f"{manager.name}: Swarm's tasks",
+        states,
+        lambda found: not found or any("rollback_completed" in state for state in found.values()),
+        seconds=DEPLOY_SECONDS,
+        advice=lambda found: _log(lab, next(iter(found))),
+    )
+    for service, state in ended.items():
+        raise LabError(f"{service}: Swarm ended with {state}; {_log(lab, service)}")
+
+
+def _update_state(manager: Node, service: str) -> str:
+    """Of the last update; empty if there was none, or it is completed."""
+    form = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}"
+    state = manager.run("docker", "service", "inspect", service, "--format", form).strip()
+    return "" if state == "completed" else state
 
 
 def _give_way(lab: Lab, release: Release, name: str) -> None:
@@ -182,7 +205,7 @@ def _wait_nginx(lab: Lab, name: str, count: str) -> None:
         look,
         lambda states: len(states) == int(count),
         seconds=SETTLED_SECONDS,
-        advice=lambda _: f"`docker service ps {NGINX}` on {_manager(lab).name}",
+        advice=lambda _: _log(lab, NGINX),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lab import docker
 from lab.containers import Plan
 from lab.docker import Observation
 from lab.errors import LabError
@@ -46,7 +48,9 @@ class Status:
             lines += _deviations(self.plans[node], found)
         if node == self.topology.names[0]:
             lines += [
-                f"{name}: {tasks} tasks" for name, tasks in found.stack.items() if _short(tasks)
+                f"{name}: {tasks} tasks"
+                for name, tasks in found.stack.items()
+                if docker.unsettled(tasks)
             ]
         return [f"{node}: {line}" for line in lines]
 
@@ -93,10 +97,8 @@ class Status:
             lines.append(f"\n{node}  {self.topology.address(node)}  {self._shown_mode(node)}")
             for container in self._node_json(node)["containers"]:
                 image = container["image"].rsplit("/", 1)[-1]
-                health = container["health"] or "-"
-                lines.append(
-                    f"  {container['name']:<26} {container['state']:<10} {health:<10} {image}"
-                )
+                name, health = _short_name(container["name"]), container["health"] or "-"
+                lines.append(f"  {name:<26} {container['state']:<10} {health:<10} {image}")
         lines += ["", *self.troubles()] if not self.healthy else ["", "all is well"]
         return "\n".join(lines)
 
@@ -123,10 +125,9 @@ def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
         yield f"{name} should not be there: run `fab up`"
 
 
-def _short(tasks: str) -> bool:
-    """Whether fewer run than should: '2/3'."""
-    running, _, wanted = tasks.partition("/")
-    return running != wanted
+def _short_name(name: str) -> str:
+    """Swarm puts the long id of a task, or of a node, behind its service's name."""
+    return re.sub(r"\.[a-z0-9]{25}", "", name)
 
 
 def _modes(found: Observation) -> list[str]:
