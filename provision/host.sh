@@ -37,6 +37,7 @@ missing_packages() { # test, environment or nothing
   [ "${1:-}" != environment ] || return 0
   [ "$(provider)" != docker ] || missing_docker_packages
   has vagrant || printf '%s ' vagrant
+  has wrk || printf '%s ' wrk
   has rsync || printf '%s ' rsync
   has ssh || printf '%s ' openssh-client
   has ip || printf '%s ' iproute2

@@ -14,18 +14,20 @@ from invoke.exceptions import Exit
 
 from lab.errors import LabError
 from lab.images import IMAGES
+from lab.matrix import table as matrix_table
 from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 from lab.progress import elapsed, say
 from lab.releases import Release
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
-from lab.tasks import images, nodes, overlay
+from lab.tasks import diagrams, images, nodes, overlay
 from lab.tasks import logs as log_lines
+from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
 from lab.tasks import verify as verification
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
-from lab.topology import WebService
+from lab.topology import FOLDER, WebService, load
 
 # Django tasks of a stack: more would only wait for the two databases.
 MOST_TASKS = 12
@@ -149,6 +151,21 @@ def _mode(text: str) -> ModeName:
     )
 
 
+@task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
+@_whole_lab
+def matrix(context: Context, modes: str = "", seconds: int = 5) -> None:
+    """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
+    chosen = tuple(modes.split(",")) if modes else matrices.ALL
+    if unknown := [mode for mode in chosen if mode not in matrices.ALL]:
+        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(matrices.ALL)}")
+    if not 1 <= seconds <= 60:
+        raise LabError(f"--seconds: {seconds} should be from 1 to 60")
+    lab = Lab()
+    with lab.changing("matrix"):
+        results = matrices.run(lab, chosen, seconds)
+    print(matrix_table(results))
+
+
 @task(help={"count": f"how many, 1 to {MOST_TASKS}"})
 @_whole_lab
 def scale(context: Context, count: str) -> None:
@@ -221,6 +238,14 @@ def logs(context: Context, service: str = "", lines: int = 20, follow: bool = Fa
     lab = Lab()
     chosen = (context.original_host,) if isinstance(context, Connection) else lab.topology.names
     log_lines.show(lab, chosen, service, lines, follow=follow)
+
+
+@task(help={"into": "the folder that they are written to"})
+@_whole_lab
+def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
+    """Draw every mode and the whole lab as lab.yml has them (SVG)."""
+    drawn = diagrams.draw(load(), FOLDER / into)
+    say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
 
 
 @task

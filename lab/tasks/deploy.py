@@ -201,27 +201,49 @@ def _leave_overlay(lab: Lab, release: Release) -> None:
     )
 
 
+def prepare(lab: Lab, images_too: tuple[str, ...] = ()) -> Release:
+    """The release of the current sources, its images in the registry: those that some plan wants.
+
+    images_too: others that will be wanted.
+    """
+    if lab.current_release() is None:
+        raise LabError("there is no release yet: run `fab up`")
+    release = source_release(lab, only=WEB_IMAGES)
+    start_registry(lab, release)
+    tags = lab.wanted_tags(release) | {name: release.tags[name] for name in images_too}
+    with Publishing(lab, tags) as published:
+        published.wait(*WEB_IMAGES)
+    return release
+
+
 def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     """Builds and pushes the current sources and brings them to web services, one after another.
 
     The release becomes the lab's current one when it is brought to all of them.
     """
-    if lab.current_release() is None:
-        raise LabError("there is no release yet: run `fab up`")
-    if set(services) != set(lab.topology.web) and overlay.active(lab):
+    whole = set(services) == set(lab.topology.web)
+    if not whole and overlay.active(lab):
         raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
-    release = source_release(lab, only=WEB_IMAGES)
-    start_registry(lab, release)
-    with Publishing(lab, lab.wanted_tags(release)) as published:
-        published.wait(*WEB_IMAGES)
+    release = prepare(lab)
     if lab.topology.overlay:
         overlay.deploy(lab, release, partial(balance, lab, release))
     else:
-        swarm = overlay.active(lab)
-        for service in services:
-            deploy_service(lab, release, service, swarm=swarm)
-        if swarm:
-            balance(lab, release)
-            _leave_overlay(lab, release)
-    record(lab, release, current=set(services) == set(lab.topology.web))
+        bring_services(lab, release, services)
+    record(lab, release, current=whole)
     return release
+
+
+def bring_services(lab: Lab, release: Release, services: tuple[WebService, ...]) -> None:
+    """Brings web services to a release, and ends the stack if the web is one now."""
+    swarm = overlay.active(lab)
+    for service in services:
+        deploy_service(lab, release, service, swarm=swarm)
+    if swarm:
+        balance(lab, release)
+        _leave_overlay(lab, release)
+
+
+def clear_web(lab: Lab, release: Release, node: str) -> None:
+    """Removes the web containers of a node."""
+    whole = lab.plan(release, node)
+    apply(lab.nodes[node], whole.only(whole.services - WEB), WEB)

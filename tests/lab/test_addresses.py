@@ -2,9 +2,9 @@
 
 import pytest
 
+from lab.client import wait_ready
 from lab.modes import web
 from tests.conftest import TOPOLOGY
-from tests.lab.web import wait_ready
 
 SERVICES = [service for service in TOPOLOGY.web if service.mode == "default-bridge"]
 SQUATTERS = tuple(f"squatter-of-a-test-{number}" for number in range(8))

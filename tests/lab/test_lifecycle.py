@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.client import wait_ready
 from lab.tasks.status import status
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
-from tests.lab.web import wait_ready
 
 pytestmark = pytest.mark.long
 SECONDS = 240

@@ -2,11 +2,11 @@
 
 import pytest
 
+from lab.client import Client, wait_ready
 from lab.tasks.context import Lab
 from lab.tasks.deploy import deploy
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
-from tests.lab.web import Client, wait_ready
 
 OTHER = {"default-bridge": "custom-bridge", "custom-bridge": "default-bridge"}
 SERVICES = [service for service in TOPOLOGY.web if service.mode in OTHER]

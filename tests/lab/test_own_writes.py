@@ -2,9 +2,9 @@
 
 import pytest
 
+from lab.client import Client
 from lab.remote import wait_until
 from tests.conftest import TOPOLOGY
-from tests.lab.web import Client
 
 LOGINS = 6
 # Nobody may write while it is held, the applier of what comes from the primary included.

@@ -8,12 +8,12 @@ from threading import Event, Thread
 
 import pytest
 
+from lab.client import Client
 from lab.errors import LabError
 from lab.tasks.context import Lab
 from lab.tasks.deploy import bring_up
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
-from tests.lab.web import Client
 
 pytestmark = pytest.mark.long
 SETTINGS = TOPOLOGY.settings

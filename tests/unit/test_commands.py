@@ -91,6 +91,7 @@ def test_every_task_has_one_line_of_help():
         "build",
         "deploy",
         "destroy",
+        "diagram",
         "init",
         "logs",
         "push",

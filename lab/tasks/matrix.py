@@ -1,0 +1,222 @@
+"""Runs every wiring one after another on the same nodes: boots, tests, measures, tears down."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from threading import Event, Thread
+
+from lab import matrix
+from lab.client import Client, wait_ready
+from lab.errors import LabError
+from lab.journey import Journey, style_sheets
+from lab.matrix import Load, Result
+from lab.mode_names import MODES, MODES_OF_ONE_NODE, OVERLAY
+from lab.modes import separate_hosts
+from lab.plan import WEB
+from lab.progress import say
+from lab.releases import Release
+from lab.tasks import deploy as deployment
+from lab.tasks import drain, overlay
+from lab.tasks.context import Lab
+from lab.tasks.nodes import REPORTS
+from lab.topology import WebService
+
+ALL = (*MODES, OVERLAY)
+RECORD = REPORTS / "matrix.json"
+CONNECTIONS = 4
+POLL_SECONDS = 0.05
+
+
+def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
+    """Every mode in turn; what an earlier run of the same release was cut off from goes on.
+
+    seconds: how long each page is asked for. Ends with lab.yml's wiring, also when it fails.
+    """
+    release = deployment.prepare(lab, deployment.WEB_IMAGES)
+    done = _recorded(release, seconds)
+    try:
+        for mode in modes:
+            if mode in done:
+                say("lab", f"{mode}: measured by the run that was cut off")
+                continue
+            done[mode] = _one(lab, release, mode, seconds)
+            _record(release, seconds, done)
+    finally:
+        _back(lab, release)
+    results = [done[mode] for mode in modes]
+    (REPORTS / "matrix.md").write_text(matrix.table(results))
+    (REPORTS / "matrix.svg").write_text(matrix.picture(results))
+    RECORD.rename(RECORD.with_name("matrix-done.json"))
+    return results
+
+
+def _recorded(release: Release, seconds: int) -> dict[str, Result]:
+    try:
+        record = json.loads(RECORD.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    if (record["tags"], record["seconds"]) != (release.tags, seconds):
+        return {}
+    return {
+        mode: Result(
+            **found | {"load": {path: Load(**load) for path, load in found["load"].items()}}
+        )
+        for mode, found in record["results"].items()
+    }
+
+
+def _record(release: Release, seconds: int, done: dict[str, Result]) -> None:
+    results = {mode: asdict(result) for mode, result in done.items()}
+    record = {"tags": release.tags, "seconds": seconds, "results": results}
+    fresh = RECORD.with_suffix(".new")
+    fresh.write_text(json.dumps(record, indent=2))
+    fresh.replace(RECORD)
+
+
+def _one(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
+    say("lab", f"{mode}: switching")
+    with _switched(lab, release, mode) as (address, start, nodes):
+        journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_admin_password"])
+        steps = journey.run()
+        say("lab", f"{mode}: {', '.join(steps)}: well")
+        memory = sum(_memory(lab, node) for node in nodes)
+        load = _loads(address, journey.client, seconds)
+        gaps = _restart(lab, address, journey.client, nodes)
+        say("lab", f"{mode}: measured")
+        return Result(mode, steps, load, start, memory, *gaps)
+
+
+@contextmanager
+def _switched(
+    lab: Lab, release: Release, mode: str
+) -> Iterator[tuple[str, float, tuple[str, ...]]]:
+    """The lab in a mode, all other web nodes drained: nginx's address, seconds to start, nodes."""
+    if mode == OVERLAY:
+        changed = Lab(lab.topology.with_overlay())
+        began = time.monotonic()
+        overlay.deploy(changed, release, lambda: deployment.balance(changed, release))
+        address = lab.topology.address(changed.topology.nginx_nodes[0])
+        wait_ready(address)
+        yield address, time.monotonic() - began, lab.topology.names
+        return
+    changed, service = _chosen(lab, mode)
+    others = [name for name in lab.topology.nginx_nodes if name != service.nginx]
+    drain.set_state(lab, others, "drain")
+    nodes = tuple(dict.fromkeys((service.django, service.nginx)))
+    for node in nodes:
+        deployment.clear_web(lab, release, node)
+    began = time.monotonic()
+    deployment.deploy_service(changed, release, service, swarm=False)
+    address = lab.topology.address(service.nginx)
+    wait_ready(address)
+    start = time.monotonic() - began
+    wait_ready(lab.topology.virtual_address)
+    yield address, start, nodes
+
+
+def _chosen(lab: Lab, mode: str) -> tuple[Lab, WebService]:
+    """The lab with one service in the mode, and that service."""
+    for name in MODES_OF_ONE_NODE:
+        if mode == name:
+            alone = [service for service in lab.topology.web if service.django == service.nginx]
+            if not alone:
+                raise LabError(f"matrix: {mode}: no node of lab.yml runs a web service alone")
+            changed = Lab(lab.topology.with_mode(alone[-1].django, name))
+            return changed, changed.topology.alone(alone[-1].django)[0]
+    for service in lab.topology.web:
+        if service.mode == separate_hosts.NAME:
+            return lab, service
+    raise LabError(f"matrix: lab.yml has no web service in the mode {mode}")
+
+
+def _memory(lab: Lab, node: str) -> float:
+    """MiB that the web containers of a node use, as `docker stats` tells."""
+    found = lab.nodes[node].observe().running
+    names = [running.name for running in found if running.service in WEB]
+    if not names:
+        return 0.0
+    form = ("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}")
+    return sum(_mebibytes(line) for line in lab.nodes[node].run(*form, *names).splitlines())
+
+
+def _mebibytes(usage: str) -> float:
+    text = usage.split("/", maxsplit=1)[0].strip()
+    for unit, factor in (("GiB", 1024.0), ("MiB", 1.0), ("KiB", 1 / 1024)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    return 0.0
+
+
+def _loads(address: str, client: Client, seconds: int) -> dict[str, Load]:
+    _, _, page = client.get("/posts/")
+    paths = {"static": style_sheets(page)[0], "health": "/uwsgi_health", "list": "/posts/"}
+    return {name: _wrk(address, path, client, seconds) for name, path in paths.items()}
+
+
+def _wrk(address: str, path: str, client: Client, seconds: int) -> Load:
+    """Straight to nginx, so that the wirings differ and the balancer does not count."""
+    command = (
+        *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--latency"),
+        *("--duration", f"{seconds}s", "--header", f"Cookie: {client.cookie_header()}"),
+        f"http://{address}{path}",
+    )
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise LabError("wrk: not found: run `make up`, which installs it") from None
+    return matrix.parse_wrk(done.stdout + done.stderr)
+
+
+def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds without a static file and without a page while one Django is restarted."""
+    _, _, page = client.get("/posts/")
+    static = style_sheets(page)[0]
+    node, name = next(
+        (node, running.name)
+        for node in nodes
+        for running in lab.nodes[node].observe().running
+        if running.service in ("django", "allinone")
+    )
+    with _watching(address, static) as static_gap, _watching(address, "/uwsgi_health") as page_gap:
+        lab.nodes[node].run("docker", "restart", name)
+        wait_ready(address)
+    return static_gap(), page_gap()
+
+
+@contextmanager
+def _watching(address: str, path: str) -> Iterator[Callable[[], float]]:
+    """Asks for a path again and again; what it yields tells the longest time without success."""
+    done = Event()
+    successes = [time.monotonic()]
+
+    def look() -> None:
+        client = Client(address)
+        while not done.wait(POLL_SECONDS):
+            try:
+                status, _, _ = client.get(path, 2)
+            except OSError:
+                continue
+            if status == 200:
+                successes.append(time.monotonic())
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield lambda: max(
+            (after - before for before, after in zip(successes, successes[1:], strict=False)),
+            default=0.0,
+        )
+    finally:
+        done.set()
+        thread.join()
+
+
+def _back(lab: Lab, release: Release) -> None:
+    say("lab", "back to lab.yml's wiring")
+    deployment.bring_services(lab, release, lab.topology.web)
+    drain.set_state(lab, lab.topology.nginx_nodes, "ready")
