@@ -1,42 +1,82 @@
-"""One node in another mode, and back: it serves, says so, and leaves nothing behind."""
+"""Every wiring on this lab: it serves all that a user needs, and leaves nothing behind.
+
+The short form runs some of them, one second for each page; `make test-all` runs all.
+"""
+
+import json
 
 import pytest
 
-from lab.client import Client, wait_ready
-from lab.tasks.context import Lab
-from lab.tasks.deploy import deploy
+from lab.mode_names import OVERLAY
+from lab.tasks import matrix
+from lab.tasks.nodes import REPORTS
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
 
-OTHER = {"default-bridge": "custom-bridge", "custom-bridge": "default-bridge"}
-SERVICES = [service for service in TOPOLOGY.web if service.mode in OTHER]
+STEPS = ["log in", "post", "list", "static", "upload", "slow client", "404", "500"]
+SHORT = ("unix-socket", "all-in-one", OVERLAY)
 
 
-def left_on(node):
-    """Containers, networks, volumes and files that a mode brings along."""
+def left(running):
+    """What a mode brings along, on every node."""
+    return {name: _left_on(running.nodes[name]) for name in TOPOLOGY.names}
+
+
+def _left_on(node):
     found = node.observe()
     return (
         sorted(found.containers),
-        sorted(found.networks),
+        sorted(found.tasks),
         sorted(found.volumes),
+        sorted(found.folders),
+        sorted(node.run("docker", "network", "ls", "--format", "{{.Name}}").split()),
         sorted(node.run("ls", "/etc/lab/addressed", "/etc/lab/read").split()),
+        node.run("iptables", "--table", "raw", "--list-rules"),
+        node.run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}"),
     )
 
 
-@pytest.mark.parametrize("service", SERVICES[-1:], ids=lambda service: service.django)
-def test_a_node_changes_its_mode_and_back(running, service):
-    node, other = running.nodes[service.django], OTHER[service.mode]
-    changed = Lab(TOPOLOGY.with_mode(service.django, other))
-    before = left_on(node)
-    try:
-        deploy(changed, changed.topology.web_services_of(service.django))
-        wait_ready(TOPOLOGY.address(service.nginx))
-        _, headers, _ = Client(TOPOLOGY.address(service.nginx)).get("/uwsgi_health")
-        assert headers["X-Lab-Mode"] == other
-        assert (
-            f"{other}  (until the next deploy; lab.yml: {service.mode})"
-            in status(running).as_table()
-        )
-    finally:
-        deploy(running, (service,))
-    assert left_on(node) == before
+def expect_all_well(results, modes):
+    assert [result.mode for result in results] == list(modes)
+    for result in results:
+        assert result.journey == STEPS, result.mode
+        assert {path: load.errors for path, load in result.load.items()} == {
+            "static": 0,
+            "health": 0,
+            "list": 0,
+        }, result.mode
+
+
+def test_other_wirings_serve_and_leave_nothing_behind(running):
+    before = left(running)
+    results = matrix.run(running, SHORT, seconds=1)
+    expect_all_well(results, SHORT)
+    assert left(running) == before
+    assert status(running).troubles() == []
+
+
+@pytest.mark.long
+def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
+    modes = ("custom-bridge", "unix-socket")
+
+    def cut_off(lab, release, mode, seconds, real=matrix._one):
+        if mode == modes[1]:
+            raise KeyboardInterrupt
+        return real(lab, release, mode, seconds)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(matrix, "_one", cut_off)
+        matrix.run(running, modes, seconds=1)
+    assert status(running).troubles() == []
+    kept = json.loads(matrix.RECORD.read_text())["results"][modes[0]]
+    results = matrix.run(running, modes, seconds=1)
+    expect_all_well(results, modes)
+    assert results[0].start == kept["start"]
+    assert not matrix.RECORD.exists()
+
+
+@pytest.mark.long
+def test_the_whole_matrix(running):
+    results = matrix.run(running, matrix.ALL, seconds=3)
+    expect_all_well(results, matrix.ALL)
+    assert (REPORTS / "matrix.md").read_text().count("\n| ") == len(matrix.ALL) + 1
