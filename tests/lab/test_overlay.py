@@ -1,0 +1,139 @@
+"""The web as a Swarm stack: it scales, outlives a node, rolls releases out and takes bad ones back.
+
+Long: only `make test-all` runs it. What `make test` sees of the stack is in test_modes.py.
+"""
+
+import subprocess
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event, Thread
+
+import pytest
+
+from lab import images
+from lab.client import Client, wait_ready
+from lab.errors import LabError
+from lab.remote import wait_until
+from lab.tasks import overlay
+from lab.tasks.context import Lab
+from lab.tasks.deploy import balance, deploy
+from lab.tasks.images import BUILDER_SOCKET
+from lab.topology import FOLDER
+from tests.conftest import TOPOLOGY
+
+pytestmark = pytest.mark.long
+# Swarm's own patience with a silent node, and what it starts then.
+MOVED_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def stack(running):
+    """The lab as a stack, and as lab.yml has it afterwards."""
+    changed = Lab(TOPOLOGY.with_overlay())
+    deploy(changed, ())
+    yield changed
+    deploy(running, TOPOLOGY.web)
+
+
+@contextmanager
+def asking(path="/uwsgi_health"):
+    """Asks the site all the while; yields the list of answers that were no success."""
+    failed, done = [], Event()
+
+    def look():
+        client = Client(TOPOLOGY.virtual_address)
+        while not done.wait(0.05):
+            try:
+                status, _, _ = client.get(path, 10)
+            except OSError as error:
+                status = str(error)
+            if status != 200:
+                failed.append(status)
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield failed
+    finally:
+        done.set()
+        thread.join()
+
+
+def tasks_by_node(lab):
+    """node -> number of healthy Django tasks; nodes that don't answer have none."""
+    counts = {}
+    for name in TOPOLOGY.names:
+        try:
+            found = lab.nodes[name].observe().tasks.values()
+        except LabError:
+            found = ()
+        counts[name] = sum(task.service == "django" and task.well for task in found)
+    return counts
+
+
+def wait_tasks(lab, count, seconds=MOVED_SECONDS):
+    return wait_until(
+        f"{count} Django tasks",
+        lambda: tasks_by_node(lab),
+        lambda counts: sum(counts.values()) == count,
+        seconds=seconds,
+        advice=lambda _: "docker service ps webapp_django",
+    )
+
+
+def as_other_tag(lab, name, tag, of):
+    """The image `of` in the registry once more, as NAME:TAG."""
+    registry = lab.topology.registry
+    source = images.reference(registry, of, lab.current_release().tags[of])
+    target = images.reference(registry, name, tag)
+    docker = ("docker", "--host", BUILDER_SOCKET)
+    lab.builder.run(*docker, "tag", source, target)
+    lab.builder.run(*docker, "push", "--quiet", target)
+
+
+def roll_out(lab, tag):
+    release = lab.current_release()
+    other = replace(release, tags=release.tags | {"webapp_django": tag})
+    overlay.deploy(lab, other, lambda: balance(lab, other))
+
+
+def test_it_scales(stack):
+    overlay.scale(stack, 4)
+    assert set(wait_tasks(stack, 4).values()) == {1}
+    overlay.scale(stack, 3)
+    wait_tasks(stack, 3)
+
+
+def test_a_release_rolls_out_without_a_failed_request(stack):
+    as_other_tag(stack, "webapp_django", "same-again", of="webapp_django")
+    with asking() as failed:
+        roll_out(stack, "same-again")
+    assert failed == []
+    wait_tasks(stack, 3)
+
+
+def test_a_release_that_cannot_run_is_taken_back(stack):
+    as_other_tag(stack, "webapp_django", "no-django", of="webapp_nginx")
+    with asking() as failed, pytest.raises(LabError, match="rollback_completed") as error:
+        roll_out(stack, "no-django")
+    assert failed == []
+    assert "UWSGI_URI" in str(error.value)
+    assert sum(tasks_by_node(stack).values()) == 3
+
+
+def test_a_lost_node_s_tasks_move_to_others(stack):
+    lost = TOPOLOGY.names[-1]
+    overlay.scale(stack, 4)
+    wait_tasks(stack, 4)
+    # As if its power were cut.
+    subprocess.run(("docker", "kill", f"{TOPOLOGY.name}-{lost}"), check=True, capture_output=True)
+    try:
+        counts = wait_tasks(stack, 4)
+        assert counts[lost] == 0
+        wait_ready(TOPOLOGY.virtual_address)
+    finally:
+        command = ("vagrant", "up", lost)
+        subprocess.run(command, cwd=FOLDER, check=True, capture_output=True)
+        stack.reconnect()
+    overlay.scale(stack, 3)
+    wait_tasks(stack, 3)
