@@ -64,7 +64,7 @@ def wait_ready(address: str, seconds: float = 120) -> None:
             status, _, text = Client(address).get("/ready", 5)
         except OSError as error:
             return 0, str(error)
-        return status, text
+        return status, " ".join(text.split())[:80]
 
     wait_until(
         f"http://{address}/ready",

@@ -15,7 +15,7 @@ from lab.modes import separate_hosts
 from lab.plan import BALANCER, DATA, WEB
 from lab.progress import say, together
 from lab.releases import Release
-from lab.tasks import overlay, static
+from lab.tasks import drain, overlay, static
 from lab.tasks.apply import apply, remove_unwanted, wait_healthy
 from lab.tasks.context import Lab
 from lab.tasks.images import (
@@ -168,6 +168,8 @@ def balance(lab: Lab, release: Release) -> bool:
         return changed
 
     done = together({name: partial(one, name) for name in lab.topology.settings.balancers})
+    # A task that was killed may have left a server drained.
+    drain.set_state(lab, lab.topology.nginx_nodes, "ready")
     return any(done.values())
 
 
@@ -238,8 +240,8 @@ def bring_services(lab: Lab, release: Release, services: tuple[WebService, ...])
     swarm = overlay.active(lab)
     for service in services:
         deploy_service(lab, release, service, swarm=swarm)
+    balance(lab, release)
     if swarm:
-        balance(lab, release)
         _leave_overlay(lab, release)
 
 

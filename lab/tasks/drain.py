@@ -15,16 +15,15 @@ BACKEND = "nginx"
 
 def set_state(lab: Lab, servers: Iterable[str], state: str) -> None:
     """drain: no new requests, those in flight go on; ready: as its health checks say."""
-    commands = "".join(f"set server {BACKEND}/{name} state {state}\n" for name in servers)
+    commands = "; ".join(f"set server {BACKEND}/{name} state {state}" for name in servers)
     balancers = lab.topology.settings.balancers
     together({name: partial(_ask, lab.nodes[name], commands) for name in balancers})
 
 
 def _ask(balancer: Node, commands: str) -> None:
-    # One answer per line of input; an empty one means done.
-    for command in commands.splitlines():
-        answer = balancer.feed(
-            command + "\n", "docker", "exec", "--interactive", "haproxy", "socat", "-", SOCKET
-        ).strip()
-        if answer:
-            raise RemoteError(f"{balancer.name}: HAProxy: {command}: {answer}")
+    answer = balancer.feed(
+        commands + "\n", "docker", "exec", "--interactive", "haproxy", "socat", "-", SOCKET
+    )
+    # Silence means that all of them were obeyed.
+    if answer.strip():
+        raise RemoteError(f"{balancer.name}: HAProxy: {commands}: {answer.strip()}")

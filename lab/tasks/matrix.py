@@ -23,6 +23,7 @@ from lab.releases import Release
 from lab.tasks import deploy as deployment
 from lab.tasks import drain, overlay
 from lab.tasks.context import Lab
+from lab.tasks.images import record
 from lab.tasks.nodes import REPORTS
 from lab.topology import WebService
 
@@ -102,10 +103,12 @@ def _switched(
         overlay.deploy(changed, release, lambda: deployment.balance(changed, release))
         address = lab.topology.address(changed.topology.nginx_nodes[0])
         wait_ready(address)
+        wait_ready(lab.topology.virtual_address)
         yield address, time.monotonic() - began, lab.topology.names
         return
     changed, service = _chosen(lab, mode)
     others = [name for name in lab.topology.nginx_nodes if name != service.nginx]
+    drain.set_state(lab, (service.nginx,), "ready")
     drain.set_state(lab, others, "drain")
     nodes = tuple(dict.fromkeys((service.django, service.nginx)))
     for node in nodes:
@@ -219,4 +222,4 @@ def _watching(address: str, path: str) -> Iterator[Callable[[], float]]:
 def _back(lab: Lab, release: Release) -> None:
     say("lab", "back to lab.yml's wiring")
     deployment.bring_services(lab, release, lab.topology.web)
-    drain.set_state(lab, lab.topology.nginx_nodes, "ready")
+    record(lab, release, current=True)

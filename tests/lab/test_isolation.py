@@ -89,7 +89,7 @@ EATERS = {
         "import os, time\ncount = 0\n"
         "try:\n"
         "    while count < 1000:\n"
-        "        if os.fork() == 0: time.sleep(20); os._exit(0)\n"
+        "        if os.fork() == 0: time.sleep(4); os._exit(0)\n"
         "        count += 1\n"
         "except OSError: print('refused after', count)"
     ),
@@ -120,12 +120,22 @@ def test_a_container_that_eats_memory_is_stopped_at_its_own_limit(running, djang
 
 
 def test_a_container_that_starts_processes_is_refused_at_its_own_limit(running, django):
-    ended, output, _ = django("python3", "-c", EATERS["processes"])
+    node, name = running.nodes[NODE], named(running, NODE, "django")[2]
+    form = ("docker", "stats", "--no-stream", "--format", "{{.PIDs}}", name)
+    with ThreadPoolExecutor() as pool:
+        eating = pool.submit(django, "python3", "-c", EATERS["processes"])
+        wait_until(
+            "the limit",
+            lambda: int(node.run(*form)),
+            lambda count: count >= TOPOLOGY.limits.django.pids - 1,
+            seconds=10,
+            advice=lambda _: "docker stats",
+        )
+        neighbours_serve()
+        ended, output, _ = eating.result()
     assert ended == 0
     assert output.startswith("refused after ")
     assert 0 < int(output.split()[-1]) < TOPOLOGY.limits.django.pids
-    neighbours_serve()
-    django("pkill", "-f", "os.fork")
     wait_ready(ADDRESS)
 
 
