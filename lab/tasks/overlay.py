@@ -17,7 +17,9 @@ from lab.site import Site
 from lab.tasks.apply import apply
 from lab.tasks.context import Lab
 
-SWARM_PORT = 2377
+SWARM_PORT, GOSSIP_PORT = 2377, 7946
+GOSSIP_LISTENERS = ("ss", "--no-header", "--listening", "--tcp", f"sport = {GOSSIP_PORT}")
+GOSSIP_SECONDS = 20
 SETTLED_SECONDS = 120
 # A whole update or its rollback: one task after another, each until it is healthy.
 DEPLOY_SECONDS = 300
@@ -62,7 +64,10 @@ def leave(lab: Lab) -> None:
     manager.run("docker", "stack", "rm", overlay.STACK)
     nodes = lab.nodes
     together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
-    together({name: partial(_leave_swarm, node) for name, node in nodes.items()})
+    # One after another, managers last: Docker waits for its neighbours to hear that it leaves, and
+    # where they leave too it gives up and keeps port 7946 for good (moby issue 31913).
+    for name in sorted(nodes, key=overlay.managers(lab.topology).__contains__):
+        _leave_swarm(nodes[name])
     say("lab", "overlay: left")
 
 
@@ -88,6 +93,7 @@ def _form(lab: Lab) -> None:
     managers = overlay.managers(lab.topology)
     address = lab.topology.address(managers[0])
     first = _manager(lab)
+    together({name: partial(_expect_no_gossip, node) for name, node in lab.nodes.items()})
     if not active(lab):
         first.run(
             *("docker", "swarm", "init", "--advertise-addr", address),
@@ -99,6 +105,15 @@ def _form(lab: Lab) -> None:
         if _state(lab.nodes[name]) != "active":
             role = "manager" if name in managers else "worker"
             _join(lab, name, first.run("docker", "swarm", "join-token", "--quiet", role).strip())
+
+
+def _expect_no_gossip(node: Node) -> None:
+    """A Docker that kept the port of an earlier swarm would let tasks run that nobody can find."""
+    if _state(node) != "active" and node.run(*GOSSIP_LISTENERS):
+        raise LabError(
+            f"{node.name}: Docker still has port {GOSSIP_PORT} from an earlier swarm:"
+            f" `vagrant ssh {node.name} -c 'sudo systemctl restart docker'`, then run this again"
+        )
 
 
 def _join(lab: Lab, name: str, token: str) -> None:
@@ -188,9 +203,11 @@ def _give_way(lab: Lab, release: Release, name: str) -> None:
 
 
 def _label(lab: Lab, name: str, value: str) -> None:
-    _manager(lab).run(
-        "docker", "node", "update", "--label-add", f"{overlay.NGINX_LABEL}={value}", name
-    )
+    # By its id: a node that left and came back is known twice by its name.
+    node_id = lab.nodes[name].run("docker", "info", "--format", "{{.Swarm.NodeID}}").strip()
+    if node_id:
+        label = f"{overlay.NGINX_LABEL}={value}"
+        _manager(lab).run("docker", "node", "update", "--label-add", label, node_id)
 
 
 def _wait_nginx(lab: Lab, name: str, count: str) -> None:
@@ -222,5 +239,12 @@ def _wait_no_tasks(node: Node) -> None:
 def _leave_swarm(node: Node) -> None:
     if _state(node) != "inactive":
         node.run("docker", "swarm", "leave", "--force")
+        wait_until(
+            f"{node.name}: the end of Swarm's gossip",
+            lambda: node.run(*GOSSIP_LISTENERS),
+            lambda listeners: not listeners,
+            seconds=GOSSIP_SECONDS,
+            advice=lambda _: f"`systemctl restart docker` on {node.name}",
+        )
     # What Swarm made on the node, and does not take with it.
     node.attempt("docker", "network", "rm", "docker_gwbridge")
