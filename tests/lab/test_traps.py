@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lab.client import Client
 from lab.modes import separate_hosts
 from lab.remote import wait_until
 from lab.site import USERS
@@ -27,9 +28,8 @@ from tests.lab.trap_bench import (
     source,
     without,
 )
-from tests.lab.web import Client
 
-PEER, HOST = TOPOLOGY.names[:2]
+PEER, HOST = list(dict.fromkeys(service.django for service in TOPOLOGY.web))[:2]
 APART = WebService(mode="separate-hosts", django=PEER, nginx=HOST)
 # Ports of the node's address that nothing of the lab uses.
 PORT, SECOND_PORT = 18090, 18091
@@ -37,6 +37,7 @@ OWN_PORTS = "18093-18099"
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
 UWSGI_INI = "/usr/local/lib/webapp/uwsgi.ini"
+PUBLISH_STATIC = "/usr/local/lib/webapp/publish_static.py"
 WSGI = "/app/project/wsgi.py"
 ROUTER = "/app/project/router.py"
 SOURCES = {
@@ -57,7 +58,8 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [environ.get("REMOTE_ADDR", "").encode()]
 """
-SLOW_TO_LOAD = f"import time\ntime.sleep(3)\n{PLAIN}"
+# Instead of publishing static files, which comes before uWSGI.
+SLOW_START = "import time\n\ntime.sleep(2)\n"
 
 INTRUDER = """
 def application(environ, start_response):
@@ -135,6 +137,7 @@ def test_nginx_keeps_the_address_that_a_name_had_when_it_started(bench):
     assert bench.status("trap-nginx-literal") == 502
 
 
+@pytest.mark.long
 def test_pages_name_static_files_that_the_other_host_lacks(running, bench, peer_bench, monkeypatch):
     monkeypatch.setattr(separate_hosts, "STATIC_FOLDER", STATIC_FOLDER)
     monkeypatch.setattr(static, "SHARED", f"{VOLUME_FOLDER}/static_root/")
@@ -190,7 +193,7 @@ def test_a_socket_is_for_nobody_or_for_everybody_unless_it_has_a_group(bench):
 
 def stranger_says(bench, kind):
     """What a user who is in nobody's group can do with a socket in the volume."""
-    stranger = ("--network", "none", "--user", "65534:65534")
+    stranger = ("--network", "none", "--user", "65534:65534", "--volume", f"{VOLUME}:/shared")
     said = send_from_container(bench.node, bench.image, f"/shared/{kind}.sock", ATTACK, *stranger)
     known = {EXECUTED: "executed", "PermissionError": "refused"}
     return next((what for words, what in known.items() if words in said), said)
@@ -219,7 +222,7 @@ def test_uwsgi_s_port_of_the_lab_is_closed_to_all_but_its_nginx(running, service
     with pytest.raises(TimeoutError):
         send(address, UWSGI_PORT, {})
     other = next(n for n in TOPOLOGY.names if n not in (service.django, service.nginx))
-    connect = ("timeout", "2", "bash", "-c", f"</dev/tcp/{address}/{UWSGI_PORT}")
+    connect = ("timeout", "1", "bash", "-c", f"</dev/tcp/{address}/{UWSGI_PORT}")
     assert running.nodes[other].attempt(*connect)[0] in TIMED_OUT
 
 
@@ -258,7 +261,7 @@ def test_sigterm_makes_uwsgi_reload_and_a_stop_take_all_its_time(bench):
     assert bench.stop("trap-django-reloads", 1) == KILLED
     plain(bench, "trap-django", publish=PORT)
     with ThreadPoolExecutor() as pool:
-        request = {"PATH_INFO": "/in_flight", "QUERY_STRING": "2"}
+        request = {"PATH_INFO": "/in_flight", "QUERY_STRING": "1.5"}
         answer = pool.submit(send, bench.address, PORT, request)
         bench.wait_log("trap-django", "asked for /in_flight")
         assert bench.stop("trap-django", 20) == 0
@@ -365,7 +368,7 @@ def test_a_cassandra_session_from_before_the_fork_hangs_every_request(bench):
 def test_a_container_that_is_started_is_not_yet_ready(bench):
     bench.nginx("trap-nginx", f"trap-django:{UWSGI_PORT}")
     bench.wait_status("trap-nginx", 200, "/nginx_health")
-    record = bench.django("trap-django", over={WSGI: SLOW_TO_LOAD})
+    record = bench.django("trap-django", over={WSGI: PLAIN, PUBLISH_STATIC: SLOW_START})
     assert bench.status("trap-nginx") == 502
     assert bench.observe().containers["trap-django"].state == "running"
     bench.wait_healthy(record)

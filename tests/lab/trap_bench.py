@@ -16,7 +16,7 @@ from lab.tasks.apply import wait_healthy
 from lab.topology import FOLDER, UWSGI_PORT, WebService
 
 NETWORK, VOLUME = "trap-network", "trap-shared"
-FILES, STATIC_FOLDER = "/run/trap-bench", "/home/dock/trap-static"
+FILES, STATIC_FOLDER = "/var/lib/trap-bench", "/home/dock/trap-static"
 VOLUME_FOLDER = f"/var/lib/docker/volumes/{VOLUME}/_data"
 CHAIN = "trap-lab"
 HEALTHCHECK = FOLDER / "images" / "webapp_django" / "healthcheck.py"
@@ -66,10 +66,9 @@ def send(address, port, variables, seconds=10):
 
 
 def send_from_container(node, image, socket, variables, *options):
-    """The same from a container of a node, in which the bench's volume is; or the error's line."""
-    mounted = ("--volume", f"{VOLUME}:/shared")
+    """The same from a container of a node; or the error's last line."""
     status, output, errors = node.attempt(
-        *("docker", "run", "--rm", *mounted, *options, image),
+        *("docker", "run", "--rm", *options, image),
         *("python3", "-c", SENDER, socket, json.dumps(variables)),
     )
     return output if status == 0 else errors.strip().splitlines()[-1]
@@ -127,7 +126,7 @@ class Bench:
             for mount in record.mounts
         )
         files = {path: f"{FILES}/{name}{path.replace('/', '-')}" for path in over}
-        self.node.put(File(files[path], text) for path, text in over.items())
+        self.node.put(File(files[path], text, 0o755) for path, text in over.items())
         mounts += tuple(Mount(files[path], path) for path in over)
         return replace(record, name=name, service="", mode="", publications=(), mounts=mounts)
 
