@@ -349,20 +349,22 @@ def test_a_replica_that_lags_lacks_what_was_just_written(running, bench, written
 @pytest.mark.long
 def test_a_cassandra_session_from_before_the_fork_hangs_every_request(bench):
     at_import = SOURCES[WSGI] + "\nfrom posts import store\n\nstore.connected()\n"
-    records = (
-        bench.django("trap-django-at-import", over={WSGI: at_import}, publish=PORT),
-        bench.django("trap-django", publish=SECOND_PORT),
-    )
-    bench.wait_healthy(*records)
+    # Not waited for: what hangs need not become healthy.
+    bench.django("trap-django-at-import", over={WSGI: at_import}, publish=PORT)
+    bench.wait_healthy(bench.django("trap-django", publish=SECOND_PORT))
+    bench.wait_log("trap-django-at-import", "spawned uWSGI worker 2")
 
     def cassandra(port):
-        answer = send(bench.address, port, {"PATH_INFO": "/ready"})
+        try:
+            answer = send(bench.address, port, {"PATH_INFO": "/ready"}, seconds=5)
+        except TimeoutError:
+            return "no answer"
         return json.loads(answer.partition("\r\n\r\n")[2])["checks"]["cassandra"]
 
     wait_until(
         "Cassandra", lambda: cassandra(SECOND_PORT), "ok".__eq__, seconds=20, advice=lambda _: ""
     )
-    assert [cassandra(PORT) for _ in range(2)] == ["down"] * 2
+    assert {cassandra(PORT) for _ in range(2)} <= {"down", "no answer"}
 
 
 def test_a_container_that_is_started_is_not_yet_ready(bench):
