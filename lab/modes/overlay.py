@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 from lab.containers import File, Plan
-from lab.docker import Command
 from lab.mode_names import OVERLAY
 from lab.modes import web
 from lab.site import USERS, Site
@@ -142,12 +141,3 @@ def _resources(limit: Limit) -> dict[str, Any]:
 
 def _rolling(order: str) -> dict[str, Any]:
     return {"parallelism": 1, "order": order, "failure_action": "rollback", "monitor": "5s"}
-
-
-def publish_static(site: Site) -> Command:
-    """Lays the static files into an nginx node's volume; Django's tasks may all be elsewhere."""
-    return (
-        *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
-        *("--volume", f"{web.STATIC_VOLUME.name}:/shared", site.images["webapp_django"]),
-        *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py"),
-    )

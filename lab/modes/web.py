@@ -136,3 +136,12 @@ def together(site: Site, *containers: Container, networks: tuple[str, ...] = ())
         volumes=(STATIC_VOLUME,),
         files=(release_file(site),),
     )
+
+
+def publish_static(site: Site) -> tuple[str, ...]:
+    """Lays a release's static files into a node's volume, beside what is there, as Django will."""
+    return (
+        *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
+        *("--volume", f"{STATIC_VOLUME.name}:/shared", site.images["webapp_django"]),
+        *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py"),
+    )

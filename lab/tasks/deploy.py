@@ -180,9 +180,12 @@ def deploy_service(lab: Lab, release: Release, service: WebService, *, swarm: bo
     """
     django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
     django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
+    apart = service.mode == separate_hosts.NAME
+    if apart and docker.replaced(django_plan, django.observe(django_plan), DJANGO):
+        static.ahead(lab, release, service)
     changed = apply(django, django_plan, DJANGO)
     wait_healthy(django, django_plan, DJANGO)
-    if service.mode == separate_hosts.NAME:
+    if apart:
         static.carry(lab, service)
     if swarm:
         overlay.vacate(lab, service.nginx)

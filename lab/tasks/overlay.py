@@ -140,7 +140,7 @@ def _prepare(lab: Lab, site: Site, name: str) -> None:
     node.put(plan.files)
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
     if name in lab.topology.nginx_nodes:
-        node.run(*overlay.publish_static(site))
+        node.run(*web.publish_static(site))
 
 
 def _create_secrets(lab: Lab, site: Site) -> None:

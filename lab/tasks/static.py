@@ -7,11 +7,18 @@ from tempfile import TemporaryDirectory
 
 from lab.modes import separate_hosts, web
 from lab.progress import say
+from lab.releases import Release
 from lab.tasks.context import Lab
 from lab.tasks.images import rsync
 from lab.topology import WebService
 
 SHARED = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data/static_root/"
+
+
+def ahead(lab: Lab, release: Release, service: WebService) -> None:
+    """Brings a release's static files to nginx before the first page that names them."""
+    lab.nodes[service.django].run(*web.publish_static(lab.site(release)))
+    carry(lab, service)
 
 
 def carry(lab: Lab, service: WebService) -> None:
