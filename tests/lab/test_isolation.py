@@ -1,9 +1,11 @@
 """Each half is its own: replaced, limited and moved without the other noticing."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from lab import images
 from lab.client import Client, wait_ready
 from lab.remote import wait_until
 from lab.tasks.apply import apply, wait_healthy
@@ -49,8 +51,22 @@ def new_limit(lab):
     return Lab(lab.topology.model_copy(update={"settings": settings}))
 
 
+def with_new_configuration(running, release):
+    return new_limit(running).plan(release, SERVICE.nginx)
+
+
+def with_new_version(running, release):
+    """As if another image had been built: this one under another tag."""
+    tags = {**release.tags, "webapp_nginx": "another-tag"}
+    node, registry = running.nodes[SERVICE.nginx], TOPOLOGY.registry
+    old = images.reference(registry, "webapp_nginx", release.tags["webapp_nginx"])
+    node.run("docker", "tag", old, images.reference(registry, "webapp_nginx", "another-tag"))
+    return running.plan(replace(release, tags=tags), SERVICE.nginx)
+
+
+@pytest.mark.parametrize("changed", [with_new_configuration, with_new_version])
 def test_nginx_is_replaced_while_django_runs_on_and_a_request_in_flight_is_finished(
-    running, release, django
+    running, release, django, changed
 ):
     client = Client(ADDRESS)
     client.sign_in("admin", running.secrets["django_admin_password"])
@@ -59,7 +75,7 @@ def test_nginx_is_replaced_while_django_runs_on_and_a_request_in_flight_is_finis
         named(running, NODE, "django"),
         named(running, SERVICE.nginx, "nginx"),
     )
-    plan = new_limit(running).plan(release, SERVICE.nginx)
+    plan = changed(running, release)
     slow = f"/admin/rehearsal/slow?seconds={SLOW_SECONDS}"
     with ThreadPoolExecutor() as pool:
         in_flight = pool.submit(client.get, slow)
