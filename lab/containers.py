@@ -66,7 +66,8 @@ class Container:
 
     environment: pairs of name and value; network: 'bridge', 'host' or a user-defined one;
     stop_seconds: from the stop signal to the kill; reads: the Files it depends on. When one of them
-    changes, the container runs `reload`, a command of its own; without one it is replaced. leave:
+    changes, the container runs `reload`, a command of its own; without one it is replaced. files:
+    those that it looks at by itself whenever it needs them. leave:
     what it runs before it is removed for good, while its neighbours still count on it.
     """
 
@@ -86,6 +87,7 @@ class Container:
     entrypoint: str = ""
     stop_seconds: int = 10
     reads: tuple[File, ...] = ()
+    files: tuple[File, ...] = ()
     reload: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
     stop_signal: str = ""
@@ -104,7 +106,7 @@ class Container:
     def digest(self) -> str:
         """Changes when the container has to be replaced: not when a file it can reload changes,
         and not with a secret, which is handed over by the file alone."""
-        plain = _plain(self)
+        plain = _plain(replace(self, files=()))
         plain["reads"] = (
             [] if self.reload else [_plain(file) for file in self.reads if not file.secret]
         )
@@ -121,12 +123,16 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that the lab wants on one node, in the order in which it is started."""
+    """All that the lab wants on one node, in the order in which it is started.
+
+    stack: the web is Swarm's, whose tasks use the volumes and folders of this plan and no others.
+    """
 
     containers: tuple[Container, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[Volume, ...] = ()
     files: tuple[File, ...] = ()
+    stack: bool = False
 
     def __add__(self, other: Plan) -> Plan:
         return Plan(
@@ -134,6 +140,7 @@ class Plan:
             self.networks + other.networks,
             self.volumes + other.volumes,
             self.files + other.files,
+            self.stack or other.stack,
         )
 
     def only(self, services: frozenset[str]) -> Plan:
@@ -158,7 +165,7 @@ class Plan:
     @property
     def all_files(self) -> tuple[File, ...]:
         """The plan's own files and those its containers read, each path once."""
-        read = (file for container in self.containers for file in container.reads)
+        read = (file for c in self.containers for file in (*c.reads, *c.files))
         return tuple({file.path: file for file in (*self.files, *read)}.values())
 
 

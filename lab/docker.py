@@ -233,7 +233,9 @@ def _replacement(container: Container, running: Running | None) -> Iterator[Comm
 def _disposals(plan: Plan, found: Observation, services: frozenset[str]) -> Iterator[Command]:
     names = {container.name for container in plan.containers}
     others = (r for r in found.containers.values() if r.service not in services)
-    if found.tasks or any(running.name not in names for running in others):
+    if found.tasks and not plan.stack:
+        return  # Swarm's tasks still use what only the stack's plan names.
+    if any(running.name not in names for running in others):
         return  # A later step removes these, and what only they use.
     for network in sorted(found.networks - set(plan.networks)):
         yield ("docker", "network", "rm", network)

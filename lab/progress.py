@@ -29,6 +29,16 @@ def elapsed() -> float:
     return time.monotonic() - _began
 
 
+def interrupt() -> None:
+    """From now on nothing more begins."""
+    _interrupted.set()
+
+
+def resume() -> None:
+    """After an interruption, for what has to be put back."""
+    _interrupted.clear()
+
+
 def go_on() -> None:
     """Raises LabError once the user has interrupted: what has not begun does not begin."""
     if _interrupted.is_set():
@@ -46,7 +56,7 @@ def together(work: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
         try:
             wait(futures.values())
         except KeyboardInterrupt:
-            _interrupted.set()
+            interrupt()
             say("lab", "interrupted: ending when what has begun is done")
             raise
     errors = [error for future in futures.values() if (error := future.exception())]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Protocol, TypeVar
 
 from fabric import Config, Connection
@@ -24,7 +24,7 @@ from paramiko.ssh_exception import SSHException
 from lab import docker
 from lab.containers import File, Plan
 from lab.errors import LabError
-from lab.progress import go_on
+from lab.progress import go_on, interrupt
 from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
@@ -105,17 +105,26 @@ class Node:
         """Keeps a command running as root meanwhile; it ends when its standard input does.
 
         Raises RemoteError with the first line that the command prints if that is not `held`. It
-        ends with this program, however that ends.
+        ends with this program, however that ends; if it ends first, nothing more begins here.
         """
         with self._reaching():
             channel = self._connection.transport.open_session()
             channel.exec_command(shlex.join(("sudo", *argv)))
             answer = channel.makefile().readline().strip()
+        released = Event()
+
+        def watch() -> None:
+            channel.recv_exit_status()
+            if not released.is_set():
+                interrupt()
+
         try:
             if answer != "held":
                 raise RemoteError(answer or f"{self.name}: `{_shown(argv)}` said nothing")
+            Thread(target=watch, daemon=True).start()
             yield
         finally:
+            released.set()
             channel.close()
 
     def put(self, files: Iterable[File]) -> None:

@@ -49,12 +49,18 @@ def template(name: str, **values: Any) -> str:
 def firewall(topology: Topology, node: str) -> str:
     """What lab-firewall reads: lines of PORTS, the ADDRESSES that may reach them, PROTOCOL."""
     nodes = topology.addresses(topology.names)
-    rules: list[tuple[tuple[int, ...], tuple[str, ...], str]] = [(INTERNAL_PORTS, nodes, "tcp")]
-    if topology.overlay:
-        rules += [(SWARM_TCP_PORTS, nodes, "tcp"), (SWARM_UDP_PORTS, nodes, "udp")]
-    for service in topology.web:
-        if service.mode == "separate-hosts" and service.django == node:
-            rules.append(((UWSGI_PORT,), (topology.address(service.nginx),), "tcp"))
+    nginx = tuple(
+        topology.address(service.nginx)
+        for service in topology.web
+        if service.mode == "separate-hosts" and service.django == node
+    )
+    # The same ports in every mode: while a wiring comes or goes its ports must not stand open.
+    rules = (
+        (INTERNAL_PORTS, nodes, "tcp"),
+        (SWARM_TCP_PORTS, nodes, "tcp"),
+        (SWARM_UDP_PORTS, nodes, "udp"),
+        ((UWSGI_PORT,), nginx or (topology.address(node),), "tcp"),
+    )
     return "".join(
         f"{','.join(map(str, ports))} {','.join(peers)} {protocol}\n"
         for ports, peers, protocol in rules

@@ -13,4 +13,4 @@ NAME = "all-in-one"
 
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
-    return web.together(site, web.all_in_one(site, service))
+    return web.together(web.all_in_one(site, service))

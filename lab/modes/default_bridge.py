@@ -13,4 +13,4 @@ NAME = "default-bridge"
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service)
-    return web.together(site, django, web.nginx(site, service, AddressOf(django.name, UWSGI_PORT)))
+    return web.together(django, web.nginx(site, service, AddressOf(django.name, UWSGI_PORT)))

@@ -22,7 +22,7 @@ from lab.topology import UWSGI_PORT, WEB_PORT, Limit, Topology
 
 IMAGES = ("webapp_django", "webapp_nginx")
 STACK = "webapp"
-STACK_FILE = f"/etc/lab/stack/{STACK}.yml"
+STACK_FILE, RELEASE_FILE = f"/etc/lab/stack/{STACK}.yml", "/etc/lab/stack/release"
 # Swarm's own networks; inside lab.topology.DOCKER_POOL, beside what daemon.json uses.
 ADDRESS_POOL, POOL_MASK = "10.199.64.0/18", 24
 REPLICAS = 3
@@ -37,9 +37,9 @@ def managers(topology: Topology) -> tuple[str, ...]:
 
 def plan(site: Site, node: str) -> Plan:
     """What a node has to have before Swarm gives it tasks; the containers are Swarm's own."""
-    stack_file = (File(STACK_FILE, compose_file(site)),)
-    files = stack_file if node in managers(site.topology) else ()
-    return Plan(volumes=(web.STATIC_VOLUME,), files=(web.release_file(site), *files))
+    own = (File(STACK_FILE, compose_file(site)), File(RELEASE_FILE, site.release + "\n"))
+    files = own if node in managers(site.topology) else ()
+    return Plan(volumes=(web.STATIC_VOLUME,), files=files, stack=True)
 
 
 def secrets(site: Site) -> dict[str, str]:
@@ -55,6 +55,7 @@ def compose_file(site: Site) -> str:
         "version": "3.9",
         "services": {"django": _django(site), "nginx": _nginx(site)},
         "networks": {"webapp": {"driver": "overlay"}},
+        "configs": {"release": {"name": f"release.{site.release}", "file": RELEASE_FILE}},
         "volumes": {web.STATIC_VOLUME.name: {"external": True}},
         "secrets": {
             name: {"external": True, "name": known_as} for name, known_as in secrets(site).items()
@@ -72,13 +73,14 @@ def _django(site: Site) -> dict[str, Any]:
         "environment": dict(web.django_environment(site, "{{.Node.Hostname}}", OVERLAY)),
         "volumes": [
             f"{web.STATIC_VOLUME.name}:/shared",
-            "/etc/lab/release:/run/lab:ro",
             *_temporary(),
         ],
         "secrets": [
             {"source": name, "target": name, "uid": owner, "gid": owner, "mode": 0o400}
             for name in web.DJANGO_SECRETS
         ],
+        # With the task that it belongs to, also when Swarm takes the release back.
+        "configs": [{"source": "release", "target": "/run/lab/release", "mode": 0o444}],
         **_confined("django", topology.limits.django),
         "deploy": {
             "mode": "replicated",

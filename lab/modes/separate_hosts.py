@@ -17,6 +17,6 @@ def plan(site: Site, service: WebService, node: str) -> Plan:
     address = site.topology.address(service.django)
     if node == service.django:
         published = (Publication(address, UWSGI_PORT),)
-        return web.together(site, web.django(site, service, publications=published))
+        return web.together(web.django(site, service, publications=published))
     static = Mount(STATIC_FOLDER, "/shared/static_root")
     return Plan((web.nginx(site, service, f"{address}:{UWSGI_PORT}", static=static),))

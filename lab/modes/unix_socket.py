@@ -14,4 +14,4 @@ SOCKET = f"{web.SHARED_STATIC.target}/uwsgi.sock"
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service, socket=SOCKET)
-    return web.together(site, django, web.nginx(site, service, f"unix:{SOCKET}"))
+    return web.together(django, web.nginx(site, service, f"unix:{SOCKET}"))

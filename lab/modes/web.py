@@ -53,6 +53,7 @@ def django(
         environment=(*django_environment(site, service.django, service.mode), *listening),
         mounts=DJANGO_MOUNTS,
         reads=django_secrets(site),
+        files=(release_file(site),),
         stop_seconds=STOP_SECONDS,
     )
 
@@ -124,24 +125,24 @@ def all_in_one(site: Site, service: WebService) -> Container:
         ),
         mounts=DJANGO_MOUNTS,
         reads=django_secrets(site),
+        files=(release_file(site),),
         stop_seconds=STOP_SECONDS,
     )
 
 
-def together(site: Site, *containers: Container, networks: tuple[str, ...] = ()) -> Plan:
+def together(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
     """Both halves on one node, sharing the static files through a named volume."""
     return Plan(
         containers=containers,
         networks=networks,
         volumes=(STATIC_VOLUME,),
-        files=(release_file(site),),
     )
 
 
-def publish_static(site: Site) -> tuple[str, ...]:
-    """Lays a release's static files into a node's volume, beside what is there, as Django will."""
+def publish_static(image: str) -> tuple[str, ...]:
+    """Lays an image's static files into a node's volume, beside what is there, as Django will."""
     return (
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
-        *("--volume", f"{STATIC_VOLUME.name}:/shared", site.images["webapp_django"]),
+        *("--volume", f"{STATIC_VOLUME.name}:/shared", image),
         *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py"),
     )

@@ -31,10 +31,13 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     return bool(files or commands)
 
 
-def remove_unwanted(node: Node, plan: Plan) -> None:
-    """Removes the containers of all programs that the plan has no place for on this node."""
-    if gone := docker.unwanted(plan, node.observe()):
-        apply(node, plan, gone)
+def remove_unwanted(node: Node, plan: Plan, services: frozenset[str]) -> bool:
+    """Removes the containers of those programs that the plan has no place for on this node.
+
+    Returns whether there were any.
+    """
+    gone = docker.unwanted(plan, node.observe()) & services
+    return bool(gone) and apply(node, plan, gone)
 
 
 def _tell(node: Node, command: docker.Command) -> None:

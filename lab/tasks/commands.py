@@ -69,6 +69,7 @@ def up(context: Context) -> None:
     lab = Lab()
     nodes.boot(lab)
     with lab.changing("up"):
+        nodes.provision(lab)
         release = deployment.bring_up(lab)
         verification.verify(lab)
     say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")

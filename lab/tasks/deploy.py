@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +13,7 @@ from lab.containers import Plan
 from lab.errors import LabError
 from lab.images import IMAGES
 from lab.modes import separate_hosts
-from lab.plan import BALANCER, DATA, WEB
+from lab.plan import ALL, BALANCER, DATA, WEB
 from lab.progress import say, together
 from lab.releases import Release
 from lab.tasks import drain, overlay, static
@@ -88,30 +89,31 @@ def bring_up(lab: Lab) -> Release:
     swarm = overlay.active(lab)
 
     def web(service: WebService) -> None:
-        published.wait(*WEB_IMAGES)
         deploy_service(lab, release, service, swarm=swarm)
+
+    def web_tier() -> None:
+        published.wait(*WEB_IMAGES)
+        lay_static_ahead(lab, release)
+        together({str(i): partial(web, s) for i, s in enumerate(lab.topology.web)})
 
     with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait("mysql", "cassandra")
         together(
             {
-                name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name))
+                name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), ALL - DATA)
                 for name in lab.topology.names
             }
         )
         _start_data(lab, release, servers)
-        together(
-            {
-                "databases": partial(_databases, lab, release, servers, published),
-                **{
-                    f"web {index}": partial(web, service)
-                    for index, service in enumerate(lab.topology.web)
-                },
-            }
-        )
+        tiers: dict[str, Callable[[], None]] = {
+            "databases": partial(_databases, lab, release, servers, published),
+            "web": web_tier,
+        }
+        together(tiers)
         published.wait(*IMAGES)
         if swarm:
             _leave_overlay(lab, release)
+    _remove_data(lab, release, servers)
     record(lab, release, current=True)
     return release
 
@@ -136,6 +138,13 @@ def _start_data(lab: Lab, release: Release, servers: tuple[str, ...]) -> None:
         apply(lab.nodes[turn], plans[turn], DATA)
     if any(waiting.values()):
         _wait_data(lab, plans)
+
+
+def _remove_data(lab: Lab, release: Release, servers: tuple[str, ...]) -> None:
+    """Takes database servers away that lab.yml no longer has: last, and one after another."""
+    for name in lab.topology.names:
+        if remove_unwanted(lab.nodes[name], lab.plan(release, name), DATA):
+            _wait_data(lab, {server: lab.plan(release, server) for server in servers})
 
 
 def _wait_data(lab: Lab, plans: dict[str, Plan]) -> None:
@@ -181,8 +190,6 @@ def deploy_service(lab: Lab, release: Release, service: WebService, *, swarm: bo
     django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
     django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
     apart = service.mode == separate_hosts.NAME
-    if apart and docker.replaced(django_plan, django.observe(django_plan), DJANGO):
-        static.ahead(lab, release, service)
     changed = apply(django, django_plan, DJANGO)
     wait_healthy(django, django_plan, DJANGO)
     if apart:
@@ -238,9 +245,28 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     return release
 
 
+def lay_static_ahead(lab: Lab, release: Release) -> None:
+    """Brings a new release's static files to every nginx before any page names them.
+
+    HAProxy hands a browser's next request to another node, whose Django may still be the old one.
+    """
+
+    def news(service: WebService) -> bool:
+        plan = lab.plan(release, service.django)
+        part = plan.only(DJANGO | FRONT)
+        return docker.replaced(part, lab.nodes[service.django].observe(part), DJANGO | FRONT)
+
+    web = dict(enumerate(lab.topology.web))
+    if any(together({str(i): partial(news, service) for i, service in web.items()}).values()):
+        together(
+            {str(i): partial(static.ahead, lab, release, service) for i, service in web.items()}
+        )
+
+
 def bring_services(lab: Lab, release: Release, services: tuple[WebService, ...]) -> None:
     """Brings web services to a release, and ends the stack if the web is one now."""
     swarm = overlay.active(lab)
+    lay_static_ahead(lab, release)
     for service in services:
         deploy_service(lab, release, service, swarm=swarm)
     balance(lab, release)

@@ -15,6 +15,9 @@ BACKEND = "nginx"
 
 def set_state(lab: Lab, servers: Iterable[str], state: str) -> None:
     """drain: no new requests, those in flight go on; ready: as its health checks say."""
+    servers = tuple(servers)
+    if not servers:
+        return
     commands = "; ".join(f"set server {BACKEND}/{name} state {state}" for name in servers)
     balancers = lab.topology.settings.balancers
     together({name: partial(_ask, lab.nodes[name], commands) for name in balancers})

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from lab import remote
 from lab.errors import LabError
@@ -36,7 +37,6 @@ def boot(lab: Lab) -> None:
     _refuse_removed(lab)
     _refuse_remade(lab)
     if _all_answer(lab):
-        _provision(lab)
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
@@ -56,43 +56,64 @@ def _refuse_removed(lab: Lab) -> None:
     known = {path.parent.parent.name for path in machines.glob("*/*/id")}
     if removed := sorted(known - set(lab.topology.names)):
         raise LabError(
-            f"lab.yml: nodes: {removed[0]} is booted and not named any more: put it back,"
-            f" `vagrant destroy -f {removed[0]}`, then take it out"
+            f"lab.yml: nodes: {removed[0]} is booted and not named any more: put it back, take it"
+            " out of mysql, cassandra, balancers and web, run `make up` (it hands its data over),"
+            f" `vagrant destroy -f {removed[0]}`, and only then take it out of nodes"
         )
 
 
 def _refuse_remade(lab: Lab) -> None:
-    """What a container was made with can't be changed while it lives (docker provider)."""
+    """What a container was made with can't be changed while it lives (docker provider).
+
+    Names one node at a time, and none while another is away: its data come from the others.
+    """
     command = (FOLDER / "provision" / "node-digest", "image")
     tag = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    made = {
+        node.name: _made_with(f"{lab.topology.name}-{node.name}") for node in lab.topology.nodes
+    }
+    if None in made.values():
+        return
+    hosts = sorted(f"{node.name}:{node.address}" for node in lab.topology.nodes)
     for node in lab.topology.nodes:
-        wanted = f"{node.memory} lab-node:{tag} {node.name == lab.topology.builder}"
-        made = _made_with(f"{lab.topology.name}-{node.name}")
-        if made not in ("", wanted):
+        wanted = {
+            "memory": node.memory,
+            "image": f"lab-node:{tag}",
+            "builder": node.name == lab.topology.builder,
+            "address": node.address,
+            "hosts": hosts,
+        }
+        differing = [key for key, value in (made[node.name] or {}).items() if value != wanted[key]]
+        if differing:
             raise LabError(
-                f"lab.yml: nodes.{node.name}: is to have memory, image and builder {wanted!r}, and"
-                f" was made with {made!r}: `vagrant destroy -f {node.name}`, then run this again;"
-                " what it holds of the databases comes back from the other nodes"
+                f"{node.name} was made with another {' and '.join(differing)} than is wanted now:"
+                f" `vagrant destroy -f {node.name}`, then `make up`; what it holds of the databases"
+                " comes back from the other nodes. One node at a time"
             )
 
 
-def _made_with(container: str) -> str:
-    """Memory (MiB), image, and whether it keeps the builder's cache; empty: there is none."""
+def _made_with(container: str) -> dict[str, Any] | None:
+    """What differs between machines and stays as it was made; None: there is no such container."""
     try:
         found = subprocess.run(
             ("docker", "inspect", container), capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        return ""
+        return None
     if found.returncode != 0:
-        return ""
+        return None
     (made,) = json.loads(found.stdout)
-    memory = made["HostConfig"]["Memory"] // 2**20
-    builder = any(mount["Destination"] == BUILDER_CACHE for mount in made["Mounts"])
-    return f"{memory} {made['Config']['Image']} {builder}"
+    (network,) = made["NetworkSettings"]["Networks"].values()
+    return {
+        "memory": made["HostConfig"]["Memory"] // 2**20,
+        "image": made["Config"]["Image"],
+        "builder": any(mount["Destination"] == BUILDER_CACHE for mount in made["Mounts"]),
+        "address": network["IPAMConfig"]["IPv4Address"],
+        "hosts": sorted(made["HostConfig"]["ExtraHosts"]),
+    }
 
 
-def _provision(lab: Lab) -> None:
+def provision(lab: Lab) -> None:
     """Provisions the machines again where what they were provisioned with has changed."""
     command = (FOLDER / "provision" / "node-digest",)
     digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -28,8 +28,9 @@ DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
 
 
 def active(lab: Lab) -> bool:
-    """Whether the web runs as a stack now."""
-    return _state(_manager(lab)) == "active"
+    """Whether a node is part of a swarm: the web runs as a stack, or did and was cut off."""
+    states = together({name: partial(_state, node) for name, node in lab.nodes.items()})
+    return any(state != "inactive" for state in states.values())
 
 
 def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
@@ -54,19 +55,23 @@ def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
 
 def vacate(lab: Lab, name: str) -> None:
     """Has Swarm's nginx leave a node, whose port 80 is free then."""
+    if _state(_manager(lab)) != "active":
+        _leave_swarm(lab.nodes[name])
+        return
     _label(lab, name, "no")
     _wait_nginx(lab, name, "0")
 
 
 def leave(lab: Lab) -> None:
     """Removes the stack and the swarm with all that they brought along."""
-    manager = _manager(lab)
-    manager.run("docker", "stack", "rm", overlay.STACK)
     nodes = lab.nodes
+    if _state(_manager(lab)) == "active":
+        _manager(lab).run("docker", "stack", "rm", overlay.STACK)
     together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
     # One after another, managers last: Docker waits for its neighbours to hear that it leaves, and
     # where they leave too it gives up and keeps port 7946 for good (moby issue 31913).
-    for name in sorted(nodes, key=overlay.managers(lab.topology).__contains__):
+    # The first manager is the very last: as long as it is there, the others' leaving can go on.
+    for name in reversed(lab.topology.names):
         _leave_swarm(nodes[name])
     say("lab", "overlay: left")
 
@@ -94,7 +99,10 @@ def _form(lab: Lab) -> None:
     address = lab.topology.address(managers[0])
     first = _manager(lab)
     together({name: partial(_expect_no_gossip, node) for name, node in lab.nodes.items()})
-    if not active(lab):
+    if _state(first) != "active":
+        strays = [name for name, node in lab.nodes.items() if _state(node) != "inactive"]
+        for name in reversed(strays):
+            _leave_swarm(lab.nodes[name])
         first.run(
             *("docker", "swarm", "init", "--advertise-addr", address),
             *("--listen-addr", f"{address}:{SWARM_PORT}"),
@@ -140,7 +148,7 @@ def _prepare(lab: Lab, site: Site, name: str) -> None:
     node.put(plan.files)
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
     if name in lab.topology.nginx_nodes:
-        node.run(*web.publish_static(site))
+        node.run(*web.publish_static(site.images["webapp_django"]))
 
 
 def _create_secrets(lab: Lab, site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab.modes import separate_hosts, web
+from lab.modes import all_in_one, separate_hosts, web
 from lab.progress import say
 from lab.releases import Release
 from lab.tasks.context import Lab
@@ -16,9 +16,13 @@ SHARED = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data/static_root/"
 
 
 def ahead(lab: Lab, release: Release, service: WebService) -> None:
-    """Brings a release's static files to nginx before the first page that names them."""
-    lab.nodes[service.django].run(*web.publish_static(lab.site(release)))
-    carry(lab, service)
+    """Brings a release's static files to the service's nginx, beside those that are there."""
+    node = lab.nodes[service.django]
+    image = "webapp_allinone" if service.mode == all_in_one.NAME else "webapp_django"
+    node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
+    node.run(*web.publish_static(lab.site(release).images[image]))
+    if service.mode == separate_hosts.NAME:
+        carry(lab, service)
 
 
 def carry(lab: Lab, service: WebService) -> None:

@@ -7,8 +7,10 @@ import json
 
 import pytest
 
+from lab import progress
+from lab.client import Client
 from lab.mode_names import OVERLAY
-from lab.tasks import matrix
+from lab.tasks import drain, matrix
 from lab.tasks.nodes import REPORTS
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
@@ -57,16 +59,22 @@ def test_other_wirings_serve_and_leave_nothing_behind(running):
 
 @pytest.mark.long
 def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
-    modes = ("custom-bridge", "unix-socket")
+    modes, served = ("custom-bridge", "unix-socket"), set()
 
     def cut_off(lab, release, mode, seconds, real=matrix._one):
         if mode == modes[1]:
+            # As Ctrl-C among several nodes leaves it: others drained, nothing more to begin.
+            drain.set_state(lab, TOPOLOGY.nginx_nodes[:1], "drain")
+            progress.interrupt()
             raise KeyboardInterrupt
         return real(lab, release, mode, seconds)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(matrix, "_one", cut_off)
         matrix.run(running, modes, seconds=1)
+    for _ in range(2 * len(TOPOLOGY.web)):
+        served.add(Client(TOPOLOGY.virtual_address).get("/uwsgi_health")[1]["X-Lab-Node"])
+    assert served == {service.django for service in TOPOLOGY.web}
     assert status(running).troubles() == []
     kept = json.loads(matrix.RECORD.read_text())["results"][modes[0]]
     results = matrix.run(running, modes, seconds=1)

@@ -81,14 +81,6 @@ def test_each_mode_wires_its_two_halves_in_its_own_way(node, name, network, publ
     assert dict(container.environment).get("UWSGI_URI") == uwsgi
 
 
-def test_in_the_overlay_swarm_s_own_ports_are_the_nodes_alone():
-    assert firewall(LAB.with_overlay(), "ubuntu3").splitlines() == [
-        f"{INTERNAL} {NODES} tcp",
-        f"2377,7946 {NODES} tcp",
-        f"7946,4789 {NODES} udp",
-    ]
-
-
 def containers_in(mode):
     site = Site(LAB.with_mode("ubuntu2", mode), SITE.images, SECRETS, SITE.release)
     found = plan.plan(site, "ubuntu2").containers
@@ -162,17 +154,27 @@ INTERNAL = "3306,3307,33061,9200,7000,9042,5000"
 NODES = "192.168.56.11,192.168.56.12,192.168.56.13,192.168.56.14"
 
 
+SWARM = [f"2377,7946 {NODES} tcp", f"7946,4789 {NODES} udp"]
+
+
+@pytest.mark.parametrize("lab", [LAB, LAB.with_overlay()], ids=["lab.yml", "overlay"])
 @pytest.mark.parametrize(
-    ("node", "rules"),
+    ("node", "to_uwsgi"),
     [
-        ("ubuntu1", [f"{INTERNAL} {NODES} tcp"]),
-        ("ubuntu2", [f"{INTERNAL} {NODES} tcp"]),
-        ("ubuntu3", [f"{INTERNAL} {NODES} tcp", "29000 192.168.56.14 tcp"]),
-        ("ubuntu4", [f"{INTERNAL} {NODES} tcp"]),
+        ("ubuntu1", "192.168.56.11"),
+        ("ubuntu2", "192.168.56.12"),
+        ("ubuntu3", "192.168.56.14"),
+        ("ubuntu4", "192.168.56.14"),
     ],
 )
-def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(node, rules):
-    assert firewall(LAB, node).splitlines() == rules
+def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(lab, node, to_uwsgi):
+    if lab.overlay:
+        to_uwsgi = lab.address(node)
+    assert firewall(lab, node).splitlines() == [
+        f"{INTERNAL} {NODES} tcp",
+        *SWARM,
+        f"29000 {to_uwsgi} tcp",
+    ]
 
 
 @pytest.mark.parametrize(

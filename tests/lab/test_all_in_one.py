@@ -1,0 +1,83 @@
+"""The all-in-one image: a program that dies comes back; lost for good, it ends the container."""
+
+import json
+
+import pytest
+
+from lab.remote import wait_until
+from lab.site import secrets_folder
+from lab.tasks.deploy import WEB_IMAGES, prepare
+from tests.conftest import TOPOLOGY
+
+NAME = "all-in-one-of-a-test"
+NODE = TOPOLOGY.web[0].django
+ENDED_SECONDS = 60
+
+
+@pytest.fixture
+def container(running):
+    """Starts one that nobody else sees, with variables of its own; a function that asks Docker."""
+    node = running.nodes[NODE]
+    release = prepare(running, WEB_IMAGES)
+    site = running.site(release)
+
+    def start(**variables):
+        said = {
+            "APP_NODE": NODE,
+            "APP_MODE": "all-in-one",
+            "APP_ALLOWED_HOSTS": "localhost",
+            "APP_SECRET_KEY_FILE": "/run/secrets/django_secret_key",
+            "APP_MYSQL_HOST": TOPOLOGY.virtual_address,
+            "APP_CASSANDRA_NODES": TOPOLOGY.address(TOPOLOGY.settings.cassandra[0]),
+            **variables,
+        }
+        options = [part for name, value in said.items() for part in ("--env", f"{name}={value}")]
+        node.run(
+            *("docker", "run", "--detach", "--name", NAME, "--read-only", "--cap-drop", "ALL"),
+            *("--tmpfs", "/tmp", "--tmpfs", "/run", *options),
+            *("--volume", f"{secrets_folder('django')}:/run/secrets:ro"),
+            site.images["webapp_allinone"],
+        )
+        return lambda: node.inspect(NAME)[0]["State"]
+
+    yield start
+    node.attempt("docker", "rm", "--force", "--volumes", NAME)
+
+
+def wait_state(state, enough, seconds=ENDED_SECONDS):
+    return wait_until(NAME, state, enough, seconds=seconds, advice=json.dumps)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"APP_SECRET_KEY_FILE": "/nowhere"}, {"NGINX_TRUSTED_PROXIES": "nonsense"}],
+    ids=["uWSGI without its application", "nginx without its configuration"],
+)
+def test_a_program_that_cannot_start_ends_the_container(container, variables):
+    ended = wait_state(container(**variables), lambda state: state["Status"] == "exited")
+    assert ended["ExitCode"] == 1
+
+
+@pytest.mark.parametrize("program", ["nginx: master", "uwsgi"])
+def test_a_program_that_dies_comes_back(running, container, program):
+    node, state = running.nodes[NODE], container()
+    before = wait_state(state, lambda found: found["Health"]["Status"] == "healthy")
+    # By the node: inside, no signal is missed by whoever handles none.
+    node.run("bash", "-c", KILL, NAME, program)
+    command = ("docker", "exec", NAME, "/usr/local/lib/webapp/healthcheck.sh", "/nginx_health")
+    wait_until(
+        "both programs",
+        lambda: node.attempt(*command, "/uwsgi_health")[0],
+        lambda status: status == 0,
+        seconds=20,
+        advice=lambda _: "docker logs",
+    )
+    after = state()
+    assert (after["Status"], after["StartedAt"]) == ("running", before["StartedAt"])
+
+
+# The oldest process of the container whose title begins with the program's.
+KILL = (
+    'kill -9 "$(docker top "$0" -o pid,args | sort -n'
+    ' | awk -v program="$1" \'index($0, program) { print $1; exit }\')"'
+)
