@@ -44,6 +44,13 @@ def container(running):
     node.attempt("docker", "rm", "--force", "--volumes", NAME)
 
 
+def oldest(node, program):
+    """Id of the oldest of the container's processes whose title begins with the program's."""
+    lines = node.run("docker", "top", NAME, "-o", "pid,args").splitlines()[1:]
+    found = (line.strip().split(maxsplit=1) for line in lines)
+    return min((pid for pid, title in found if title.startswith(program)), key=int, default="")
+
+
 def wait_state(state, enough, seconds=ENDED_SECONDS):
     return wait_until(NAME, state, enough, seconds=seconds, advice=json.dumps)
 
@@ -63,21 +70,15 @@ def test_a_program_that_dies_comes_back(running, container, program):
     node, state = running.nodes[NODE], container()
     before = wait_state(state, lambda found: found["Health"]["Status"] == "healthy")
     # By the node: inside, no signal is missed by whoever handles none.
-    node.run("bash", "-c", KILL, NAME, program)
-    command = ("docker", "exec", NAME, "/usr/local/lib/webapp/healthcheck.sh", "/nginx_health")
-    wait_until(
-        "both programs",
-        lambda: node.attempt(*command, "/uwsgi_health")[0],
-        lambda status: status == 0,
-        seconds=20,
-        advice=lambda _: "docker logs",
-    )
+    killed = oldest(node, program)
+    node.run("kill", "-9", killed)
+    command = ("docker", "exec", NAME, "/usr/local/lib/webapp_nginx/healthcheck.sh")
+
+    def again():
+        found = oldest(node, program)
+        status = node.attempt(*command, "/nginx_health", "/uwsgi_health")[0]
+        return status if found not in ("", killed) else "not there yet"
+
+    wait_until("both programs", again, lambda status: status == 0, seconds=20, advice=str)
     after = state()
     assert (after["Status"], after["StartedAt"]) == ("running", before["StartedAt"])
-
-
-# The oldest process of the container whose title begins with the program's.
-KILL = (
-    'kill -9 "$(docker top "$0" -o pid,args | sort -n'
-    ' | awk -v program="$1" \'index($0, program) { print $1; exit }\')"'
-)

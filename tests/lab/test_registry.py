@@ -30,7 +30,7 @@ def other(running, release):
     wait_healthy(node, plan, REGISTRY)
     yield Lab(running.topology.model_copy(update={"settings": settings}))
     apply(node, as_ever, REGISTRY)
-    node.run("rm", "-r", "/var/cache/lab/registry", "/etc/lab/secrets/registry")
+    node.run("rm", "-r", "--force", "/var/cache/lab/registry", "/etc/lab/secrets/registry")
     for trusting in (CLIENT, running.topology.builder):
         running.nodes[trusting].run("rm", "-r", "--force", f"/etc/docker/certs.d/{address}")
 
