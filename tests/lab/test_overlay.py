@@ -13,11 +13,12 @@ import pytest
 from lab import images
 from lab.client import Client, wait_ready
 from lab.errors import LabError
+from lab.images import TEST_IMAGE
 from lab.remote import wait_until
 from lab.tasks import overlay
 from lab.tasks.context import Lab
 from lab.tasks.deploy import balance, deploy
-from lab.tasks.images import BUILDER_SOCKET
+from lab.tasks.images import BUILDER_SOCKET, build, built_lacks, send_sources
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
 
@@ -81,11 +82,9 @@ def wait_tasks(lab, count, seconds=MOVED_SECONDS):
     )
 
 
-def as_other_tag(lab, name, tag, of):
-    """The image `of` in the registry once more, as NAME:TAG."""
-    registry = lab.topology.registry
-    source = images.reference(registry, of, lab.current_release().tags[of])
-    target = images.reference(registry, name, tag)
+def as_other_tag(lab, source, tag):
+    """An image that the builder has, in the registry as webapp_django:TAG."""
+    target = images.reference(lab.topology.registry, "webapp_django", tag)
     docker = ("docker", "--host", BUILDER_SOCKET)
     lab.builder.run(*docker, "tag", source, target)
     lab.builder.run(*docker, "push", "--quiet", target)
@@ -105,7 +104,9 @@ def test_it_scales(stack):
 
 
 def test_a_release_rolls_out_without_a_failed_request(stack):
-    as_other_tag(stack, "webapp_django", "same-again", of="webapp_django")
+    tag = stack.current_release().tags["webapp_django"]
+    same = images.reference(stack.topology.registry, "webapp_django", tag)
+    as_other_tag(stack, same, "same-again")
     with asking() as failed:
         roll_out(stack, "same-again")
     assert failed == []
@@ -113,11 +114,17 @@ def test_a_release_rolls_out_without_a_failed_request(stack):
 
 
 def test_a_release_that_cannot_run_is_taken_back(stack):
-    as_other_tag(stack, "webapp_django", "no-django", of="webapp_nginx")
+    # It has all files, runs the application's own tests instead of serving, and ends.
+    tag = images.tag(TEST_IMAGE)
+    if built_lacks(stack, {TEST_IMAGE.name: tag}):
+        send_sources(stack, {})
+        build(stack, TEST_IMAGE, tag)
+    ends = images.reference(stack.topology.registry, TEST_IMAGE.name, tag)
+    as_other_tag(stack, ends, "no-server")
     with asking() as failed, pytest.raises(LabError, match="rollback_completed") as error:
-        roll_out(stack, "no-django")
+        roll_out(stack, "no-server")
     assert failed == []
-    assert "UWSGI_URI" in str(error.value)
+    assert "the end of its tasks' logs" in str(error.value)
     assert sum(tasks_by_node(stack).values()) == 3
 
 
