@@ -211,6 +211,8 @@ def _leave_overlay(lab: Lab, release: Release) -> None:
             for name in lab.topology.names
         }
     )
+    for name in lab.topology.names:
+        wait_healthy(lab.nodes[name], lab.plan(release, name), WEB)
 
 
 def prepare(lab: Lab, images_too: tuple[str, ...] = ()) -> Release:

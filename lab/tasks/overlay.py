@@ -254,5 +254,14 @@ def _leave_swarm(node: Node) -> None:
             seconds=GOSSIP_SECONDS,
             advice=lambda _: f"`systemctl restart docker` on {node.name}",
         )
+        _register_names_again(node)
     # What Swarm made on the node, and does not take with it.
     node.attempt("docker", "network", "rm", "docker_gwbridge")
+
+
+def _register_names_again(node: Node) -> None:
+    """A Docker that leaves a swarm forgets the names of all networks; a restart tells them anew."""
+    for network in node.observe().networks:
+        form = ("--quiet", "--filter", f"network={network}")
+        if containers := node.run("docker", "ps", *form).split():
+            node.run("docker", "restart", *containers)

@@ -55,6 +55,9 @@ def test_other_wirings_serve_and_leave_nothing_behind(running):
     expect_all_well(results, SHORT)
     assert left(running) == before
     assert status(running).troubles() == []
+    for service in TOPOLOGY.web:
+        found, headers, _ = Client(TOPOLOGY.address(service.nginx)).get("/uwsgi_health")
+        assert (found, headers["X-Lab-Mode"]) == (200, service.mode), service
 
 
 @pytest.mark.long
