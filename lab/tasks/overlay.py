@@ -68,9 +68,9 @@ def leave(lab: Lab) -> None:
     if _state(_manager(lab)) == "active":
         _manager(lab).run("docker", "stack", "rm", overlay.STACK)
     together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
-    # One after another, managers last: Docker waits for its neighbours to hear that it leaves, and
-    # where they leave too it gives up and keeps port 7946 for good (moby issue 31913).
-    # The first manager is the very last: as long as it is there, the others' leaving can go on.
+    # One after another: Docker waits for its neighbours to hear that it leaves; if they leave too
+    # it gives up, and keeps port 7946 for good (moby issue 31913). The first manager is the last:
+    # as long as it is there, a task that was cut off can be gone on with.
     for name in reversed(lab.topology.names):
         _leave_swarm(nodes[name])
     say("lab", "overlay: left")
