@@ -33,9 +33,11 @@ class Client:
     def get(self, path: str, seconds: float = SECONDS) -> Answer:
         return self._ask(urllib.request.Request(self.base + path), seconds)  # noqa: S310
 
-    def post(self, path: str, form: Mapping[str, str], seconds: float = SECONDS) -> Answer:
-        """Posts a form with the token of the page that offers it."""
-        status, _, page = self.get(path)
+    def post(
+        self, path: str, form: Mapping[str, str], seconds: float = SECONDS, page_path: str = ""
+    ) -> Answer:
+        """Posts a form with the token of the page that offers it: page_path, or path itself."""
+        status, _, page = self.get(page_path or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         if not found:
             raise LabError(f"{self.base}{path}: {status}, no form there")
@@ -55,6 +57,9 @@ class Client:
     def sign_in(self, username: str, password: str) -> Answer:
         return self.post("/accounts/login/", {"username": username, "password": password})
 
+    def sign_out(self) -> Answer:
+        return self.post("/accounts/logout/", {}, page_path="/posts/")
+
 
 def wait_ready(address: str, seconds: float = 120) -> None:
     """Polls /ready until it answers 200. Raises LabError with the last that was seen."""
@@ -64,7 +69,7 @@ def wait_ready(address: str, seconds: float = 120) -> None:
             status, _, text = Client(address).get("/ready", 5)
         except OSError as error:
             return 0, str(error)
-        return status, " ".join(text.split())[:80]
+        return status, " ".join(text.split())[:120]
 
     wait_until(
         f"http://{address}/ready",

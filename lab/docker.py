@@ -149,6 +149,13 @@ def pulls(plan: Plan, found: Observation) -> tuple[Command, ...]:
     )
 
 
+def forgettable(found: Observation, names: frozenset[str], kept: frozenset[str]) -> tuple[str, ...]:
+    """Images of those names (webapp_django, ...) that are not kept and that no container uses."""
+    used = {running.image for running in (*found.containers.values(), *found.tasks.values())}
+    named = (i for i in found.images if i.rsplit("/", 1)[-1].split(":", 1)[0] in names)
+    return tuple(sorted(set(named) - used - kept))
+
+
 def commands(plan: Plan, found: Observation, services: frozenset[str]) -> tuple[Command, ...]:
     """What makes the node run the plan's containers of some services, and no others of theirs."""
     wanted = plan.only(services)
@@ -299,7 +306,7 @@ def one_off(container: Container) -> Command:
     kept_running = ("--detach", "--restart", "always", "--name", container.name)
     command = run(container)
     at = command.index("--detach")
-    return (*command[:at], "--rm", *command[at + len(kept_running) :])
+    return (*command[:at], "--rm", "--quiet", *command[at + len(kept_running) :])
 
 
 def addressed_script(container: Container) -> File:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ Answer = TypeVar("Answer")
 _began = time.monotonic()
 _lock = Lock()
 _interrupted = Event()
+_phases: dict[str, float] = {}
 
 
 def say(who: str, what: str) -> None:
@@ -27,6 +29,23 @@ def say(who: str, what: str) -> None:
 def elapsed() -> float:
     """Seconds since the program began."""
     return time.monotonic() - _began
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Notes how long this part of a task took, for `phases`."""
+    began = time.monotonic()
+    yield
+    _phases[name] = _phases.get(name, 0.0) + time.monotonic() - began
+
+
+def phases() -> str:
+    """Where the time went, in the order in which the parts ended: 'build 3.1 s, ubuntu1 4.0 s'."""
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in _phases.items())
+
+
+def interrupted() -> bool:
+    return _interrupted.is_set()
 
 
 def interrupt() -> None:

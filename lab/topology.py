@@ -29,6 +29,8 @@ WEB_PORT, UWSGI_PORT, STATISTICS_PORT = 80, 29000, 9080
 MYSQL_PORT, MYSQL_READ_PORT, MYSQL_GROUP_PORT, MYSQL_ROLE_PORT = 3306, 3307, 33061, 9200
 CASSANDRA_PORT, CASSANDRA_RING_PORT, REGISTRY_PORT = 9042, 7000, 5000
 
+WEB_PROGRAMS = ("django", "nginx", "allinone")
+
 NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 HostNumber = Annotated[int, Field(ge=2, le=254)]
 LabName = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -166,6 +168,11 @@ class Topology(Record):
         return self.settings.limits
 
     @property
+    def web_limits(self) -> dict[str, Limit]:
+        """The limits of the web services' containers."""
+        return {name: getattr(self.limits, name) for name in WEB_PROGRAMS}
+
+    @property
     def builder(self) -> str:
         return self.settings.builder
 
@@ -213,6 +220,14 @@ class Topology(Record):
         web = tuple(changed if service in alone else service for service in self.web)
         settings = self.settings.model_copy(update={"web": web})
         return self.model_copy(update={"settings": settings})
+
+    def with_web(self, web: tuple[WebService, ...], limits: Mapping[str, Limit]) -> Topology:
+        """This lab with other web services. Raises TopologyError if it lacks one of their nodes."""
+        lacking = [n for s in web for n in (s.django, s.nginx) if n not in self.names]
+        if lacking:
+            raise TopologyError([f"lab.yml: nodes: {lacking[0]}: missing, and runs a web service"])
+        update = {"web": web, "limits": self.limits.model_copy(update=dict(limits))}
+        return self.model_copy(update={"settings": self.settings.model_copy(update=update)})
 
     def with_overlay(self) -> Topology:
         """This lab with its web as a Swarm stack. Raises TopologyError if no node has room."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from lab.containers import AddressOf, Container, File, Mount, Plan, Publication, Volume
 from lab.site import Site, secrets_folder
-from lab.topology import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT, WebService
+from lab.topology import (
+    MYSQL_PORT,
+    MYSQL_READ_PORT,
+    WEB_PORT,
+    WEB_PROGRAMS,
+    WebService,
+)
 
-SERVICES = frozenset({"django", "nginx", "allinone"})
+SERVICES = frozenset(WEB_PROGRAMS)
 
 STATIC_VOLUME = Volume("webapp_static", disposable=True)
 SHARED_STATIC = Mount(STATIC_VOLUME.name, "/shared")

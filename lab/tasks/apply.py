@@ -26,9 +26,18 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
         commands = (*docker.pulls(part, found), *docker.commands(plan, found, services))
         for command in commands:
             _tell(node, command)
-            node.run(*command)
+            node.change(*command)
         node.put(docker.changed(docker.notes(part), found))
     return bool(files or commands)
+
+
+def pull(node: Node, plan: Plan, services: frozenset[str]) -> None:
+    """Brings the images of the plan's containers of some services to the node."""
+    part = plan.only(services)
+    with node.changing:
+        for command in docker.pulls(part, node.observe()):
+            _tell(node, command)
+            node.change(*command)
 
 
 def remove_unwanted(node: Node, plan: Plan, services: frozenset[str]) -> bool:
@@ -54,7 +63,9 @@ def _tell(node: Node, command: docker.Command) -> None:
             say(node.name, f"{name}: {' '.join(words)}")
 
 
-def wait_healthy(node: Node, plan: Plan, services: frozenset[str]) -> None:
+def wait_healthy(
+    node: Node, plan: Plan, services: frozenset[str], seconds: float = HEALTHY_SECONDS
+) -> None:
     """Returns once the plan's containers of some services are healthy."""
     names = tuple(container.name for container in plan.only(services).containers)
     if not names:
@@ -65,14 +76,16 @@ def wait_healthy(node: Node, plan: Plan, services: frozenset[str]) -> None:
         ill = {name: _illness(found.get(name)) for name in names}
         for name in names:
             if (running := found.get(name)) and running.restarts >= HOPELESS_RESTARTS:
-                raise RemoteError(f"{node.name}: {name} ends again and again; {_log(node, name)}")
+                raise RemoteError(
+                    f"{node.name}: {name} ends again and again; {end_of_log(node, name)}"
+                )
         return {name: illness for name, illness in ill.items() if illness}
 
     def advice(ill: dict[str, str]) -> str:
-        return _log(node, next(iter(ill)))
+        return end_of_log(node, next(iter(ill)))
 
     subject = f"{node.name}: healthy containers"
-    wait_until(subject, look, lambda ill: not ill, seconds=HEALTHY_SECONDS, advice=advice)
+    wait_until(subject, look, lambda ill: not ill, seconds=seconds, advice=advice)
 
 
 def _illness(running: docker.Running | None) -> str:
@@ -81,6 +94,6 @@ def _illness(running: docker.Running | None) -> str:
     return "" if running.well else f"{running.state}, {running.health or 'no health check'}"
 
 
-def _log(node: Node, name: str) -> str:
+def end_of_log(node: Node, name: str) -> str:
     _, output, errors = node.attempt("docker", "logs", "--tail", "12", name)
     return f"the end of its log (more: `fab -H {node.name} logs`):\n{output}{errors}"

@@ -16,11 +16,10 @@ from lab.errors import LabError
 from lab.images import IMAGES
 from lab.matrix import table as matrix_table
 from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
-from lab.progress import elapsed, say
-from lab.releases import Release
+from lab.progress import elapsed, phases, say
+from lab.tasks import balancers, diagrams, images, nodes, overlay, publishing
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
-from lab.tasks import diagrams, images, nodes, overlay
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
@@ -81,7 +80,7 @@ def build(context: Context) -> None:
     """Build the images that neither the builder nor the registry has."""
     lab = Lab()
     with lab.changing("build"):
-        release = deployment.source_release(lab)
+        release = publishing.source_release(lab)
         images.start_registry(lab, release)
         absent = images.built_lacks(lab, images.missing(lab, release.tags))
         if absent:
@@ -96,9 +95,9 @@ def push(context: Context) -> None:
     """Build what is missing and push it to the registry."""
     lab = Lab()
     with lab.changing("push"):
-        release = deployment.source_release(lab)
+        release = publishing.source_release(lab)
         images.start_registry(lab, release)
-        with deployment.Publishing(lab, release.tags) as published:
+        with publishing.Publishing(lab, release.tags) as published:
             published.wait(*IMAGES)
     say("lab", f"{lab.topology.registry} has {', '.join(sorted(IMAGES))}")
 
@@ -115,7 +114,26 @@ def deploy(context: Context, mode: str = "") -> None:
     lab, services = _chosen(context, mode)
     with lab.changing("deploy"):
         release = deployment.deploy(lab, services)
+    say("lab", f"where the time went: {phases()}")
     say("lab", f"deployed release {release.name}")
+
+
+@task(help={"to": "a release that `fab releases` lists; else the one that was live before"})
+@_whole_lab
+def rollback(context: Context, to: str = "") -> None:
+    """Go back to an earlier release: its images, static files and wiring, as it was recorded."""
+    lab = Lab()
+    with lab.changing("rollback"):
+        release = deployment.rollback(lab, to)
+    say("lab", f"where the time went: {phases()}")
+    say("lab", f"back at release {release.name}")
+
+
+@task
+@_whole_lab
+def releases(context: Context) -> None:
+    """List the releases: when they were made, of which commit, and what became of them."""
+    print(deployment.history(Lab()))
 
 
 def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
@@ -184,7 +202,7 @@ def init(context: Context) -> None:
     """Create database, tables, administrator and keyspace; what is there already stays."""
     lab = Lab()
     with lab.changing("init"):
-        initialize(lab, _current(lab))
+        initialize(lab, lab.require_release())
 
 
 @task
@@ -193,15 +211,8 @@ def balance(context: Context) -> None:
     """Bring the balancers' configuration to both balancers, without losing a connection."""
     lab = Lab()
     with lab.changing("balance"):
-        changed = deployment.balance(lab, _current(lab))
+        changed = balancers.balance(lab, lab.require_release())
     say("lab", f"balancers: {'as lab.yml says now' if changed else 'unchanged'}")
-
-
-def _current(lab: Lab) -> Release:
-    release = lab.current_release()
-    if release is None:
-        raise LabError("there is no release yet: run `fab up`")
-    return release
 
 
 @task

@@ -14,6 +14,7 @@ from lab import images, plan, releases, secrets, topology
 from lab.containers import Plan
 from lab.errors import LabError
 from lab.modes import overlay
+from lab.progress import together
 from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
@@ -58,6 +59,8 @@ class Lab:
         """Nobody else changes this lab meanwhile. Raises LabError naming who does already."""
         who = f"{getuser()} on {gethostname()}"
         with self.builder.holding("lab-lock", f"fab {task}", who):
+            # What a killed task had begun on a node goes on there until it is done.
+            together({name: node.wait_unchanging for name, node in self.nodes.items()})
             yield
 
     @property
@@ -87,3 +90,19 @@ class Lab:
     def current_release(self) -> Release | None:
         status, record, _ = self.builder.attempt("cat", releases.CURRENT)
         return releases.parse(record) if status == 0 else None
+
+    def require_release(self) -> Release:
+        """The current release. Raises LabError if there is none yet."""
+        release = self.current_release()
+        if release is None:
+            raise LabError("there is no release yet: run `fab up`")
+        return release
+
+    def as_of(self, release: Release) -> Lab:
+        """This lab with the web wired as it was when a release was made."""
+        if not release.web:
+            return self
+        changed = Lab(self.topology.with_web(release.web, release.limits))
+        # The same machines, reached by the same connections.
+        changed.__dict__["nodes"] = self.nodes
+        return changed

@@ -52,11 +52,15 @@ def built_lacks(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
     """The images, name to tag, that the builder lacks."""
     if not tags:
         return {}
-    lab.builder.run("systemctl", "start", "lab-builder")
-    listing = ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
-    built = lab.builder.run("docker", "--host", BUILDER_SOCKET, *listing).split()
+    built = builder_docker(lab, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
     wanted = images.references(lab.topology.registry, tags)
     return {name: tag for name, tag in tags.items() if wanted[name] not in built}
+
+
+def builder_docker(lab: Lab, *arguments: str) -> str:
+    """A command of the builder's own Docker daemon, which is started if it is not running."""
+    lab.builder.run("systemctl", "start", "lab-builder")
+    return lab.builder.run("docker", "--host", BUILDER_SOCKET, *arguments)
 
 
 def _tags_in_registry(lab: Lab, name: str) -> list[str]:
@@ -125,8 +129,3 @@ def push(lab: Lab, image: Image, tag: str) -> None:
 def build_all(lab: Lab, tags: dict[str, str]) -> None:
     """Builds several images at the same time."""
     together({name: partial(build, lab, images.IMAGES[name], tag) for name, tag in tags.items()})
-
-
-def record(lab: Lab, release: Release, *, current: bool) -> None:
-    """Writes the release into the history on the builder; current: as what the lab runs."""
-    lab.builder.put(release.files(current=current))

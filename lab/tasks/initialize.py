@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lab.errors import LabError
 from lab.progress import say
 from lab.releases import Release
@@ -18,8 +20,15 @@ SECRETS = (
 )
 
 
-def initialize(lab: Lab, release: Release) -> None:
-    """Runs Django's `initialize` (django_app/posts/management), which may be run again."""
+# How it says that something is already as it should be.
+UNCHANGED = re.compile(r": (all )?(was|were) ")
+
+
+def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
+    """Runs Django's `initialize` (django_app/posts/management), which may be run again.
+
+    only_news: tells what was changed and no more.
+    """
     site = lab.site(release)
     status, output = run_django(
         lab,
@@ -36,4 +45,5 @@ def initialize(lab: Lab, release: Release) -> None:
     if status != 0:
         raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))
     for line in lines:
-        say("lab", line)
+        if not (only_news and UNCHANGED.search(line)):
+            say("lab", line)

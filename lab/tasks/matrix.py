@@ -21,11 +21,12 @@ from lab.modes import separate_hosts
 from lab.plan import WEB
 from lab.progress import resume, say
 from lab.releases import Release
-from lab.tasks import deploy as deployment
-from lab.tasks import drain, overlay
+from lab.tasks import overlay, web
+from lab.tasks.balancers import balance, set_state
 from lab.tasks.context import Lab
-from lab.tasks.images import record
+from lab.tasks.deploy import record
 from lab.tasks.nodes import REPORTS
+from lab.tasks.publishing import WEB_IMAGES, prepare
 from lab.topology import WebService
 
 ALL = (*MODES, OVERLAY)
@@ -39,7 +40,7 @@ def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
 
     seconds: how long each page is asked for. Ends with lab.yml's wiring, also when it fails.
     """
-    release = deployment.prepare(lab, deployment.WEB_IMAGES)
+    release = prepare(lab, WEB_IMAGES)
     if overlay.active(lab):
         _back(lab, release)
     done = _recorded(release, seconds)
@@ -103,7 +104,7 @@ def _switched(
     if mode == OVERLAY:
         changed = Lab(lab.topology.with_overlay())
         began = time.monotonic()
-        overlay.deploy(changed, release, lambda: deployment.balance(changed, release))
+        overlay.deploy(changed, release, lambda: balance(changed, release))
         address = lab.topology.address(changed.topology.nginx_nodes[0])
         wait_ready(address)
         wait_ready(lab.topology.virtual_address)
@@ -111,13 +112,13 @@ def _switched(
         return
     changed, service = _chosen(lab, mode)
     others = [name for name in lab.topology.nginx_nodes if name != service.nginx]
-    drain.set_state(lab, (service.nginx,), "ready")
-    drain.set_state(lab, others, "drain")
+    set_state(lab, (service.nginx,), "ready")
+    set_state(lab, others, "drain")
     nodes = tuple(dict.fromkeys((service.django, service.nginx)))
     for node in nodes:
-        deployment.clear_web(lab, release, node)
+        web.clear(lab, release, node)
     began = time.monotonic()
-    deployment.deploy_service(changed, release, service, swarm=False)
+    web.start_service(changed, release, service)
     address = lab.topology.address(service.nginx)
     wait_ready(address)
     start = time.monotonic() - began
@@ -232,5 +233,5 @@ def _watching(address: str, path: str) -> Iterator[Callable[[], float]]:
 def _back(lab: Lab, release: Release) -> None:
     resume()
     say("lab", "back to lab.yml's wiring")
-    deployment.bring_services(lab, release, lab.topology.web)
-    record(lab, release, current=True)
+    web.bring(lab, release, lab.topology.web)
+    record(lab, release, "live")

@@ -41,7 +41,7 @@ def run_django(
         File(f"{folder}/{name}", lab.secrets[name], 0o600, USERS["django"], secret=True)
         for name in secrets
     )
-    status, output, errors = lab.builder.attempt(
+    status, output, errors = lab.builder.attempt_change(
         "bash", "-c", FORGETTING, folder, *one_off(container)
     )
     return status, output + errors

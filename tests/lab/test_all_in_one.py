@@ -6,7 +6,7 @@ import pytest
 
 from lab.remote import wait_until
 from lab.site import secrets_folder
-from lab.tasks.deploy import WEB_IMAGES, prepare
+from lab.tasks.publishing import WEB_IMAGES, prepare
 from tests.conftest import TOPOLOGY
 
 NAME = "all-in-one-of-a-test"

@@ -1,7 +1,6 @@
 """Each half is its own: replaced, limited and moved without the other noticing."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -10,8 +9,9 @@ from lab.client import Client, wait_ready
 from lab.remote import wait_until
 from lab.tasks.apply import apply, wait_healthy
 from lab.tasks.context import Lab
-from lab.tasks.deploy import FRONT, bring_up
+from lab.tasks.deploy import bring_up
 from lab.tasks.status import status
+from lab.tasks.web import FRONT
 from lab.topology import WebService
 from tests.conftest import TOPOLOGY
 
@@ -57,7 +57,7 @@ def with_new_version(running, release):
     node, registry = running.nodes[SERVICE.nginx], TOPOLOGY.registry
     old = images.reference(registry, "webapp_nginx", release.tags["webapp_nginx"])
     node.run("docker", "tag", old, images.reference(registry, "webapp_nginx", "another-tag"))
-    return running.plan(replace(release, tags=tags), SERVICE.nginx)
+    return running.plan(release.model_copy(update={"tags": tags}), SERVICE.nginx)
 
 
 @pytest.mark.parametrize("changed", [with_new_configuration, with_new_version])

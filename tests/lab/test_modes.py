@@ -10,7 +10,7 @@ import pytest
 from lab import progress
 from lab.client import Client
 from lab.mode_names import OVERLAY
-from lab.tasks import drain, matrix
+from lab.tasks import balancers, matrix
 from lab.tasks.nodes import REPORTS
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
@@ -67,7 +67,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
     def cut_off(lab, release, mode, seconds, real=matrix._one):
         if mode == modes[1]:
             # As Ctrl-C among several nodes leaves it: others drained, nothing more to begin.
-            drain.set_state(lab, TOPOLOGY.nginx_nodes[:1], "drain")
+            balancers.set_state(lab, TOPOLOGY.nginx_nodes[:1], "drain")
             progress.interrupt()
             raise KeyboardInterrupt
         return real(lab, release, mode, seconds)

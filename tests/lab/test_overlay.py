@@ -5,7 +5,6 @@ Long: only `make test-all` runs it. What `make test` sees of the stack is in tes
 
 import subprocess
 from contextlib import contextmanager
-from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
@@ -16,9 +15,10 @@ from lab.errors import LabError
 from lab.images import TEST_IMAGE
 from lab.remote import wait_until
 from lab.tasks import overlay
+from lab.tasks.balancers import balance
 from lab.tasks.context import Lab
-from lab.tasks.deploy import balance, deploy
-from lab.tasks.images import BUILDER_SOCKET, build, built_lacks, send_sources
+from lab.tasks.deploy import deploy
+from lab.tasks.images import build, builder_docker, built_lacks, send_sources
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
 
@@ -85,14 +85,13 @@ def wait_tasks(lab, count, seconds=MOVED_SECONDS):
 def as_other_tag(lab, source, tag):
     """An image that the builder has, in the registry as webapp_django:TAG."""
     target = images.reference(lab.topology.registry, "webapp_django", tag)
-    docker = ("docker", "--host", BUILDER_SOCKET)
-    lab.builder.run(*docker, "tag", source, target)
-    lab.builder.run(*docker, "push", "--quiet", target)
+    builder_docker(lab, "tag", source, target)
+    builder_docker(lab, "push", "--quiet", target)
 
 
 def roll_out(lab, tag):
     release = lab.current_release()
-    other = replace(release, tags=release.tags | {"webapp_django": tag})
+    other = release.model_copy(update={"tags": release.tags | {"webapp_django": tag}})
     overlay.deploy(lab, other, lambda: balance(lab, other))
 
 
@@ -128,7 +127,7 @@ def test_a_release_that_cannot_run_is_taken_back(stack):
     assert sum(tasks_by_node(stack).values()) == 3
 
 
-def test_a_lost_node_s_tasks_move_to_others(stack):
+def test_a_lost_node_s_tasks_move_to_others(stack, running):
     lost = TOPOLOGY.names[-1]
     overlay.scale(stack, 4)
     wait_tasks(stack, 4)
@@ -142,5 +141,6 @@ def test_a_lost_node_s_tasks_move_to_others(stack):
         command = ("vagrant", "up", lost)
         subprocess.run(command, cwd=FOLDER, check=True, capture_output=True)
         stack.reconnect()
+        running.reconnect()
     overlay.scale(stack, 3)
     wait_tasks(stack, 3)

@@ -6,8 +6,8 @@ from lab import services
 from lab.plan import REGISTRY, registry_trust
 from lab.tasks.apply import apply, wait_healthy
 from lab.tasks.context import Lab
-from lab.tasks.deploy import Publishing
 from lab.tasks.images import BUILDER_SOCKET, start_registry
+from lab.tasks.publishing import Publishing
 from lab.topology import OtherRegistry
 from tests.conftest import TOPOLOGY
 

@@ -95,6 +95,8 @@ def test_every_task_has_one_line_of_help():
         "init",
         "logs",
         "push",
+        "releases",
+        "rollback",
         "scale",
         "status",
         "up",

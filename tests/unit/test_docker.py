@@ -227,7 +227,7 @@ def test_docker_run_spells_out_everything():
 
 def test_a_one_off_container_is_not_kept():
     command = docker.one_off(replace(DJANGO, service=""))
-    assert command[:5] == ("docker", "run", "--rm", "--network", "bridge")
+    assert command[:6] == ("docker", "run", "--rm", "--quiet", "--network", "bridge")
     assert not {"--detach", "--restart", "--name"} & set(command)
     assert not [part for part in command if part.startswith("lab.service")]
 
@@ -238,3 +238,22 @@ def test_the_script_of_an_addressed_container_resolves_the_address_when_it_runs(
     assert script.mode == 0o755
     assert 'UWSGI_URI="$address":29000' in script.content
     assert 'lab.address="$address"' in script.content
+
+
+def test_old_images_of_some_names_are_forgotten_unless_kept_or_in_use():
+    images = frozenset(
+        {
+            "ubuntu1:5000/webapp_django:old",
+            "ubuntu1:5000/webapp_django:kept",
+            "ubuntu1:5000/webapp_nginx:used",
+            "ubuntu1:5000/webapp_nginx:old",
+            "ubuntu1:5000/mysql:old",
+        }
+    )
+    used = replace(NGINX, image="ubuntu1:5000/webapp_nginx:used")
+    observation = found((used, {}), images=images)
+    kept = frozenset({"ubuntu1:5000/webapp_django:kept"})
+    assert docker.forgettable(observation, frozenset({"webapp_django", "webapp_nginx"}), kept) == (
+        "ubuntu1:5000/webapp_django:old",
+        "ubuntu1:5000/webapp_nginx:old",
+    )

@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from lab import images, releases
+from lab.errors import LabError
 from lab.images import Image
+from lab.releases import Event, Release
+from lab.topology import TopologyError, WebService
+from tests.unit.delivered import LAB as TOPOLOGY
 
 NOW = datetime(2026, 11, 24, 8, 15, 30, tzinfo=UTC)
 IMAGE = Image("web", "trixie", ("images/web", "app"), without=("app/tests",))
@@ -50,26 +54,112 @@ def test_a_run_bit_changes_the_tag(sources):
     assert images.tag(IMAGE, sources) != before
 
 
-def test_the_same_tags_are_the_same_release():
-    first = releases.next_release(None, {"web": "a"}, NOW)
-    assert releases.next_release(first, {"web": "a"}, datetime(2027, 1, 1, tzinfo=UTC)) is first
+def release(current, tags, topology=TOPOLOGY, now=NOW):
+    return releases.next_release(current, tags, topology, now, "abc1234")
+
+
+def test_the_same_tags_and_wiring_are_the_same_release():
+    first = release(None, {"web": "a", "nginx": "b"})
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    assert release(first, {"nginx": "b", "web": "a"}, now=later) is first
 
 
 def test_other_tags_are_a_new_dated_release():
-    first = releases.next_release(None, {"web": "a"}, NOW)
-    second = releases.next_release(first, {"web": "b"}, NOW)
+    first = release(None, {"web": "a"})
+    second = release(first, {"web": "b"})
     assert first.name.startswith("20261124-0815-")
     assert second.name != first.name
     assert second.time == "2026-11-24T08:15:30+00:00"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        TOPOLOGY.with_mode("ubuntu2", "unix-socket"),
+        TOPOLOGY.with_web(
+            TOPOLOGY.web,
+            {"nginx": TOPOLOGY.limits.nginx.model_copy(update={"pids": 33})},
+        ),
+    ],
+    ids=["another mode", "another limit"],
+)
+def test_another_wiring_is_a_new_release_that_brings_it_back(changed):
+    first = release(None, {"web": "a"})
+    second = release(first, {"web": "a"}, changed)
+    assert second.name != first.name
+    for one, topology in ((first, TOPOLOGY), (second, changed)):
+        assert changed.with_web(one.web, one.limits) == topology
+
+
+def test_a_wiring_of_a_node_that_is_gone_is_refused():
+    web = (WebService(mode="custom-bridge", django="ubuntu9", nginx="ubuntu9"),)
+    with pytest.raises(TopologyError, match="lab.yml: nodes: ubuntu9: missing"):
+        TOPOLOGY.with_web(web, {})
+
+
 def test_a_release_survives_being_written_and_read():
-    release = releases.next_release(None, {"web": "a"}, NOW)
-    for file in release.files(current=True):
-        assert releases.parse(file.content) == release
+    written = release(None, {"web": "a"})
+    for file in written.files(current=True):
+        assert releases.parse(file.content) == written
 
 
 def test_a_release_of_one_node_is_part_of_the_history_alone():
-    release = releases.next_release(None, {"web": "a"}, NOW)
-    paths = [file.path for file in release.files(current=False)]
-    assert paths == [f"/var/lib/lab/releases/{release.name}.json"]
+    written = release(None, {"web": "a"})
+    paths = [file.path for file in written.files(current=False)]
+    assert paths == [f"/var/lib/lab/releases/{written.name}.json"]
+
+
+def live(*names):
+    return [Event(time="2026-11-24T09:00:00+00:00", release=n, outcome="live") for n in names]
+
+
+FAILED = Event(
+    time="2026-11-24T10:00:00+00:00",
+    release="bad",
+    outcome="failed",
+    detail="ubuntu1: answered 500",
+)
+
+
+@pytest.mark.parametrize(
+    ("journal", "current", "previous"),
+    [
+        (live("a", "b"), "b", "a"),
+        ([*live("a", "b"), FAILED], "b", "a"),
+        (live("a", "b", "a"), "a", "b"),
+        # Killed between becoming the current one and being noted as live.
+        (live("a", "b"), "c", "b"),
+    ],
+)
+def test_the_previous_release_is_the_one_that_was_live_before(journal, current, previous):
+    assert releases.previous(journal, current) == previous
+
+
+def test_a_lab_with_one_release_has_nothing_to_go_back_to():
+    with pytest.raises(LabError, match="no other release was ever live"):
+        releases.previous([*live("a"), FAILED], "a")
+
+
+def test_the_table_says_what_became_of_each_release():
+    made = [
+        Release(name=name, time=f"2026-11-24T0{hour}:00:00+00:00", tags={}, commit=commit)
+        for hour, name, commit in (
+            (6, "a", "1234567"),
+            (7, "bad", ""),
+            (8, "b", "89abcde+"),
+            (9, "c", ""),
+        )
+    ]
+    lines = releases.table(made, [*live("a", "b"), FAILED], "b").splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "release made (UTC) commit state",
+        "c 2026-11-24 09:00:00 - never finished: `fab deploy` again",
+        "b 2026-11-24 08:00:00 89abcde+ live",
+        "bad 2026-11-24 07:00:00 - failed: ubuntu1: answered 500",
+        "a 2026-11-24 06:00:00 1234567 was live from 2026-11-24 09:00:00",
+    ]
+
+
+def test_a_journal_survives_being_written_and_read():
+    events = (*live("a"), FAILED)
+    assert releases.parse_journal("".join(e.model_dump_json() + "\n" for e in events)) == events

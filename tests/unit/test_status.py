@@ -10,7 +10,7 @@ from lab.topology import Limit
 from tests.unit.delivered import LAB
 
 LIMIT = Limit(cpus=1, memory=64, pids=32, write=20)
-RELEASE = Release("20261124-0815-abcdef", "2026-11-24T08:15:00+00:00", {})
+RELEASE = Release(name="20261124-0815-abcdef", time="2026-11-24T08:15:00+00:00", tags={})
 MYSQL = Container("mysql", "mysql", "r/mysql:1", LIMIT)
 DJANGO = Container("django-custom-bridge-1", "django", "r/django:1", LIMIT, mode="custom-bridge")
 OTHER = Container("django-default-bridge-1", "django", "r/django:1", LIMIT, mode="default-bridge")

@@ -1,0 +1,40 @@
+"""What HAProxy says about its servers, as records. Pure."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of a backend.
+
+    status: UP, DOWN, DRAIN or MAINT, perhaps with how many checks it is from another ("UP 1/2");
+    check: the last health check's result (L7OK, L4CON, ...); sessions: requests it has in hand now.
+    """
+
+    name: str
+    status: str
+    check: str
+    sessions: int
+
+    @property
+    def gets_requests(self) -> bool:
+        return self.status.split()[0] == "UP"
+
+    @property
+    def well(self) -> bool:
+        """Whether its health checks succeed, also while it is drained."""
+        return self.status in ("UP", "DRAIN") and self.check in ("L7OK", "L7OKC")
+
+
+def servers(statistics: str) -> dict[str, Server]:
+    """Reads the answer to `show stat BACKEND 4 -1`: servers alone, as CSV."""
+    rows = csv.DictReader(statistics.strip().removeprefix("# ").splitlines())
+    found = (
+        # A check that is under way has a star before its last result.
+        Server(row["svname"], row["status"], row["check_status"].lstrip("* "), int(row["scur"]))
+        for row in rows
+    )
+    return {server.name: server for server in found}

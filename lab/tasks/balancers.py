@@ -1,0 +1,122 @@
+"""The balancers: their configuration, and which web servers they send requests to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from lab import docker, haproxy
+from lab.haproxy import Server
+from lab.plan import BALANCER
+from lab.progress import say, together
+from lab.releases import Release
+from lab.remote import Node, RemoteError, wait_until
+from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.context import Lab
+
+SOCKET = "UNIX-CONNECT:/run/haproxy/admin.sock"
+BACKEND = "nginx"
+# Longer than any request may take: nginx waits 35 s for uWSGI.
+IN_FLIGHT_SECONDS = 40
+WELL_SECONDS = 20
+
+
+def balance(lab: Lab, release: Release) -> bool:
+    """Brings the balancers to their plan: a changed configuration is read again, not restarted.
+
+    Containers are replaced one balancer after another, first the one without the virtual address.
+    Returns whether anything had to be done.
+    """
+    names = lab.topology.settings.balancers
+    plans = {name: lab.plan(release, name) for name in names}
+
+    def one(name: str) -> bool:
+        changed = apply(lab.nodes[name], plans[name], BALANCER)
+        wait_healthy(lab.nodes[name], plans[name], BALANCER)
+        return changed
+
+    def stops(name: str) -> bool:
+        part = plans[name].only(BALANCER)
+        return docker.replaced(part, lab.nodes[name].observe(part), BALANCER)
+
+    if any(together({name: partial(stops, name) for name in names}).values()):
+        turns = sorted(names, key=lambda name: _has_virtual_address(lab, name))
+        done = {name: one(name) for name in turns}
+    else:
+        done = together({name: partial(one, name) for name in names})
+    # A task that was killed may have left a server drained.
+    set_state(lab, lab.topology.nginx_nodes, "ready")
+    return any(done.values())
+
+
+def _has_virtual_address(lab: Lab, name: str) -> bool:
+    return f" {lab.topology.virtual_address}/" in lab.nodes[name].run("ip", "-4", "address")
+
+
+def set_state(lab: Lab, servers: Iterable[str], state: str) -> None:
+    """drain: no new requests, those in flight go on; ready: as its health checks say."""
+    servers = tuple(servers)
+    if not servers:
+        return
+    commands = "; ".join(f"set server {BACKEND}/{name} state {state}" for name in servers)
+
+    def tell(name: str) -> None:
+        # Silence means that all of them were obeyed.
+        if said := _ask(lab.nodes[name], commands).strip():
+            raise RemoteError(f"{name}: HAProxy: {commands}: {said}")
+
+    together({name: partial(tell, name) for name in lab.topology.settings.balancers})
+
+
+def states(lab: Lab) -> dict[str, dict[str, Server]]:
+    """Each balancer's view of the web servers."""
+
+    def look(name: str) -> dict[str, Server]:
+        return haproxy.servers(_ask(lab.nodes[name], f"show stat {BACKEND} 4 -1"))
+
+    return together({name: partial(look, name) for name in lab.topology.settings.balancers})
+
+
+@contextmanager
+def drained(lab: Lab, server: str) -> Iterator[None]:
+    """No new request comes to a web server meanwhile; those in flight are answered before.
+
+    It gets requests again once every balancer sees it well; if what is done meanwhile fails, it
+    does not. A server whose requests no other one could answer keeps them.
+    """
+    if any(not _others_serve(view, server) for view in states(lab).values()):
+        say(server, "not drained: no other web server is up")
+        yield
+        return
+    set_state(lab, (server,), "drain")
+    _wait_answered(lab, server)
+    yield
+    wait_until(
+        f"{server}: seen well by the balancers",
+        lambda: {name: view.get(server) for name, view in states(lab).items()},
+        lambda seen: all(found is not None and found.well for found in seen.values()),
+        seconds=WELL_SECONDS,
+        advice=lambda _: "`fab status`, `fab logs --service=haproxy`",
+    )
+    set_state(lab, (server,), "ready")
+
+
+def _others_serve(view: dict[str, Server], server: str) -> bool:
+    return any(other.gets_requests for name, other in view.items() if name != server)
+
+
+def _wait_answered(lab: Lab, server: str) -> None:
+    wait_until(
+        f"{server}: an end of the requests in flight",
+        lambda: sum(view[server].sessions for view in states(lab).values() if server in view),
+        lambda sessions: sessions == 0,
+        seconds=IN_FLIGHT_SECONDS,
+        advice=lambda sessions: f"{sessions} still run: `fab logs --service=haproxy`",
+    )
+
+
+def _ask(balancer: Node, commands: str) -> str:
+    return balancer.feed(
+        commands + "\n", "docker", "exec", "--interactive", "haproxy", "socat", "-", SOCKET
+    )

@@ -1,0 +1,47 @@
+"""Starts, replaces and removes database servers, never more than one that serves at a time."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from lab import docker
+from lab.containers import Plan
+from lab.plan import DATA
+from lab.progress import together
+from lab.releases import Release
+from lab.tasks.apply import apply, remove_unwanted, wait_healthy
+from lab.tasks.context import Lab
+
+
+def start(lab: Lab, plans: dict[str, Plan]) -> None:
+    """Starts what does not serve, everywhere at once; what serves is replaced node by node.
+
+    No more than one server is missing at any time: each waits until all others are healthy.
+    """
+
+    def start_one(name: str) -> bool:
+        """Whether the node has to wait for its turn."""
+        if docker.replaced(plans[name], lab.nodes[name].observe(plans[name].only(DATA)), DATA):
+            return True
+        apply(lab.nodes[name], plans[name], DATA)
+        return False
+
+    waiting = together({name: partial(start_one, name) for name in plans})
+    for turn in (name for name in plans if waiting[name]):
+        wait(lab, plans)
+        apply(lab.nodes[turn], plans[turn], DATA)
+    if any(waiting.values()):
+        wait(lab, plans)
+
+
+def remove(lab: Lab, release: Release, plans: dict[str, Plan]) -> None:
+    """Takes database servers away that lab.yml no longer has: last, and one after another."""
+    for name in lab.topology.names:
+        if remove_unwanted(lab.nodes[name], lab.plan(release, name), DATA):
+            wait(lab, plans)
+
+
+def wait(lab: Lab, plans: dict[str, Plan]) -> None:
+    together(
+        {name: partial(wait_healthy, lab.nodes[name], plan, DATA) for name, plan in plans.items()}
+    )

@@ -1,0 +1,182 @@
+"""Brings the web services to a release, one after another, without losing a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from lab import docker
+from lab.errors import LabError
+from lab.modes import separate_hosts
+from lab.plan import WEB
+from lab.progress import interrupted, phase, say, together
+from lab.releases import Release
+from lab.tasks import overlay, static
+from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, wait_healthy
+from lab.tasks.balancers import balance, drained
+from lab.tasks.context import Lab
+from lab.tasks.warm_up import warm_up
+from lab.topology import WebService
+
+DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
+# Until a web container that replaces a serving one must be healthy; it takes about 3.
+REPLACED_SECONDS = 60
+
+
+def start(lab: Lab, release: Release, serving: tuple[WebService, ...], *, swarm: bool) -> None:
+    """Starts what does not serve, all at the same time, and prepares what is rolled later."""
+    rest = [service for service in lab.topology.web if service not in serving]
+    lay_ahead(lab, release, serving)
+    together(
+        {str(i): partial(start_service, lab, release, s, swarm=swarm) for i, s in enumerate(rest)}
+    )
+
+
+def bring(
+    lab: Lab,
+    release: Release,
+    services: tuple[WebService, ...],
+    databases: Callable[[], None] = lambda: None,
+) -> None:
+    """Brings web services to a release, and ends the stack if the web is one now.
+
+    databases: what makes them ready for the release, before its first Django starts.
+    Raises LabError if one of the services does not serve then; what was changed is put back.
+    """
+    swarm = overlay.active(lab)
+    serving = replaced(lab, release, services)
+    ahead: dict[str, Callable[[], object]] = {
+        "databases": databases,
+        "files": partial(lay_ahead, lab, release, serving),
+        "balancers": partial(balance, lab, release),
+    }
+    with phase("ahead"):
+        together(ahead)
+    roll(lab, release, services, serving, swarm=swarm)
+    if swarm:
+        leave_overlay(lab, release)
+
+
+def roll(
+    lab: Lab,
+    release: Release,
+    services: tuple[WebService, ...],
+    serving: tuple[WebService, ...],
+    *,
+    swarm: bool,
+) -> None:
+    """Brings one service after another to a release; one that serves gets no request meanwhile.
+
+    swarm: the web is a stack now, whose nginx gives port 80 up first.
+    """
+    changed: list[WebService] = []
+    for service in services:
+        changed.append(service)
+        try:
+            with phase(_where(service)):
+                if service in serving:
+                    with drained(lab, service.nginx):
+                        start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
+                        warm_up(lab, release, service)
+                else:
+                    start_service(lab, release, service, swarm=swarm)
+        except LabError as error:
+            if swarm or interrupted():
+                raise
+            raise _put_back(lab, changed, error) from None
+
+
+def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
+    """Brings the nodes of services back to the current release; what to raise then."""
+    current = lab.current_release()
+    if current is None:
+        return error
+    before = lab.as_of(current)
+    nodes = {node for service in changed for node in (service.django, service.nginx)}
+    say("lab", f"{str(error).splitlines()[0]}")
+    say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
+    try:
+        balance(before, current)
+        for service in before.topology.web:
+            if nodes & {service.django, service.nginx}:
+                with drained(before, service.nginx):
+                    start_service(before, current, service, seconds=REPLACED_SECONDS)
+    except LabError as second:
+        return LabError(f"{error}\nand {current.name} could not be put back: {second}")
+    return LabError(f"{error}\nthe web is back at {current.name}")
+
+
+def start_service(
+    lab: Lab,
+    release: Release,
+    service: WebService,
+    *,
+    swarm: bool = False,
+    seconds: float = HEALTHY_SECONDS,
+) -> None:
+    """Brings one web service to the release: Django, its static files, then what has port 80."""
+    django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
+    django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
+    changed = apply(django, django_plan, DJANGO)
+    wait_healthy(django, django_plan, DJANGO, seconds)
+    if service.mode == separate_hosts.NAME:
+        static.carry(lab, service)
+    if swarm:
+        overlay.vacate(lab, service.nginx)
+    changed |= apply(nginx, nginx_plan, FRONT)
+    wait_healthy(nginx, nginx_plan, FRONT, seconds)
+    say(_where(service), f"{service.mode}: {release.name if changed else 'unchanged'}")
+
+
+def leave_overlay(lab: Lab, release: Release) -> None:
+    """Ends the stack once lab.yml's services stand, and removes what only it used."""
+    overlay.leave(lab)
+    together(
+        {
+            name: partial(apply, lab.nodes[name], lab.plan(release, name), WEB)
+            for name in lab.topology.names
+        }
+    )
+    for name in lab.topology.names:
+        wait_healthy(lab.nodes[name], lab.plan(release, name), WEB)
+
+
+def clear(lab: Lab, release: Release, node: str) -> None:
+    """Removes the web containers of a node."""
+    whole = lab.plan(release, node)
+    apply(lab.nodes[node], whole.only(whole.services - WEB), WEB)
+
+
+def replaced(
+    lab: Lab, release: Release, services: tuple[WebService, ...]
+) -> tuple[WebService, ...]:
+    """The services of which a container that serves well would be stopped for this release."""
+
+    def news(service: WebService, node: str) -> bool:
+        part = lab.plan(release, node).only(WEB)
+        return docker.replaced(part, lab.nodes[node].observe(part), WEB)
+
+    def any_news(service: WebService) -> bool:
+        return any(news(service, node) for node in dict.fromkeys((service.django, service.nginx)))
+
+    found = together({str(i): partial(any_news, service) for i, service in enumerate(services)})
+    return tuple(service for i, service in enumerate(services) if found[str(i)])
+
+
+def lay_ahead(lab: Lab, release: Release, services: tuple[WebService, ...]) -> None:
+    """Brings images and static files to every node before the first one changes.
+
+    An image that can't be had stops nothing then. Static files come before any page names them:
+    HAProxy hands a browser's next request to another node, whose Django may still be the old one.
+    """
+
+    def one(service: WebService) -> None:
+        for node in dict.fromkeys((service.django, service.nginx)):
+            pull(lab.nodes[node], lab.plan(release, node), WEB)
+        static.ahead(lab, release, service)
+
+    together({str(i): partial(one, service) for i, service in enumerate(services)})
+
+
+def _where(service: WebService) -> str:
+    return " and ".join(dict.fromkeys((service.django, service.nginx)))

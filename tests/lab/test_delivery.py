@@ -1,0 +1,326 @@
+"""Releases under fire: nobody notices a good one, a bad one or a way back."""
+
+import random
+import signal
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from lab.client import Client
+from lab.journey import style_sheets
+from lab.remote import wait_until
+from lab.tasks import balancers
+from lab.tasks.deploy import deploy
+from lab.tasks.status import status
+from tests.conftest import TOPOLOGY
+from tests.lab.fire import clean_rate, signed_in, under_fire
+from tests.lab.sources import Copy
+
+KILLS, SEED = 20, 5
+# Requests a second, where the highest rate is not what is asked for.
+CALM = 10
+STYLE, VIEW = "django_app/static/site.css", "django_app/posts/views.py"
+HEALTH = "django_app/project/health.py"
+DJANGO_NODES = [service.django for service in TOPOLOGY.web]
+WEB_CONTAINERS = {"django", "nginx", "allinone"}
+
+
+@pytest.fixture(scope="module")
+def users(running):
+    return signed_in(running.secrets["django_admin_password"])
+
+
+@pytest.fixture(scope="module")
+def rate(users):
+    """The highest rate that the lab serves cleanly while nothing is changed."""
+    found = clean_rate(users)
+    print(f"\nclean rate: {found} requests a second")
+    return found
+
+
+@pytest.fixture
+def copy(tmp_path, running):
+    """An edited copy of the sources; afterwards the lab is back at those that are tested."""
+    yield Copy.make(tmp_path / "copy")
+    deploy(running, TOPOLOGY.web)
+    expect_settled(running)
+
+
+def expect_settled(running):
+    """All is well, every server gets requests, nothing stopped lies about."""
+    assert status(running).troubles() == []
+    for view in balancers.states(running).values():
+        assert {name: server.status for name, server in view.items()} == dict.fromkeys(
+            TOPOLOGY.nginx_nodes, "UP"
+        )
+    names = {}
+    for name in TOPOLOGY.names:
+        found = running.nodes[name].observe()
+        names[name] = sorted(
+            c.name for c in found.containers.values() if c.service in WEB_CONTAINERS
+        )
+    assert names == {
+        name: sorted(
+            f"{program}-{service.mode}-1"
+            for service in TOPOLOGY.web
+            for program, node in (("django", service.django), ("nginx", service.nginx))
+            if node == name
+        )
+        for name in TOPOLOGY.names
+    }
+
+
+def served():
+    """node of Django -> release, as the headers of each service say."""
+    found = {}
+    for service in TOPOLOGY.web:
+        _, headers, _ = Client(TOPOLOGY.address(service.nginx)).get("/uwsgi_health")
+        found[headers["X-Lab-Node"]] = headers["X-Lab-Release"]
+    return found
+
+
+def release_of(run):
+    (line,) = [line for _, line in run.lines if " release 2" in line and " lab " in line][-1:]
+    return line.rsplit(" ", 1)[1]
+
+
+@contextmanager
+def fire(users, rate, what):
+    with under_fire(users, rate) as shots:
+        yield shots
+    print(f"\n{what}: {shots}")
+    assert shots.failed == []
+    assert len(shots.answers) > 3 * rate
+
+
+def started(running):
+    """node -> container -> when it was started."""
+    found = {}
+    for name in TOPOLOGY.names:
+        containers = [
+            c.name
+            for c in running.nodes[name].observe().containers.values()
+            if c.service in WEB_CONTAINERS | {"haproxy"}
+        ]
+        if containers:
+            inspected = running.nodes[name].inspect(*containers)
+            found[name] = {one["Name"].lstrip("/"): one["State"]["StartedAt"] for one in inspected}
+    return found
+
+
+def expect_release_and_way_back(running, users, rate, copy):
+    before = running.current_release().name
+    copy.edit(STYLE, "", "\n.under-fire { color: red; }\n")
+    copy.edit(VIEW, '"Posted."', '"Posted, by another release."')
+    with fire(users, rate, "deploy of a view and a style sheet") as shots:
+        ended, run = copy.fab("deploy")
+        assert ended == 0, run.output
+    release = release_of(run)
+    assert served() == dict.fromkeys(DJANGO_NODES, release)
+    for service in TOPOLOGY.web:
+        assert shots.first_of(service.django, release) > run.when(service.nginx, "ready and warm")
+    with fire(users, rate, "rollback") as shots:
+        ended, run = copy.fab("rollback")
+        assert ended == 0, run.output
+    print(f"rollback: {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+    assert served() == dict.fromkeys(DJANGO_NODES, before)
+    listed = [line.split() for line in copy.fab("releases")[1].output.splitlines()[1:]]
+    states = {words[0]: words[4] for words in listed}
+    assert (states[before], states[release]) == ("live", "was")
+
+
+def test_a_release_and_the_way_back_fail_no_request(running, users, copy):
+    expect_release_and_way_back(running, users, CALM, copy)
+
+
+@pytest.mark.long
+def test_they_fail_none_at_the_highest_rate_that_the_lab_serves(running, users, rate, copy):
+    expect_release_and_way_back(running, users, rate, copy)
+
+
+SIGNED_IN = "    username = request.user.get_username()\n    cursor"
+BAD_MIGRATION = """\
+from django.db import migrations
+
+
+def fail(apps, editor):
+    raise RuntimeError("bad migration")
+
+
+class Migration(migrations.Migration):
+    operations = [migrations.RunPython(fail)]
+"""
+# kind -> file, text, what stands there instead; words with which the deploy is refused
+BAD = {
+    "answers 500": (
+        (VIEW, SIGNED_IN, f"    raise RuntimeError('bad view')\n{SIGNED_IN}"),
+        ("signing in: answered 500", "RuntimeError: bad view"),
+    ),
+    "can't start": (
+        ("django_app/project/wsgi.py", "", "\nraise RuntimeError('bad start')\n"),
+        ("ends again and again", "RuntimeError: bad start"),
+    ),
+    "fails /ready": (
+        (HEALTH, '"cassandra": store.check', '"cassandra": store.check, "bad": lambda: 1 / 0'),
+        ("/ready: not within 20 s", '"bad": "down"', "ZeroDivisionError"),
+    ),
+    "hangs at its start": (
+        ("django_app/project/wsgi.py", "", "\nimport time\n\ntime.sleep(600)\n"),
+        ("healthy containers: not within 60 s", "starting"),
+    ),
+    "hangs in a view": (
+        (VIEW, SIGNED_IN, f"    import time\n\n    time.sleep(25)\n{SIGNED_IN}"),
+        ("started, but does not serve", "timed out"),
+    ),
+    "fails in its migration": (
+        ("django_app/posts/migrations/0001_bad.py", "", BAD_MIGRATION),
+        ("initialize failed", "RuntimeError: bad migration"),
+    ),
+}
+LONG = {"can't start", "fails /ready", "hangs at its start", "hangs in a view"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=[pytest.mark.long] if k in LONG else []) for k in BAD]
+)
+def test_a_bad_release_never_goes_live(running, users, copy, kind):
+    (path, old, new), words = BAD[kind]
+    if "migrations" in path:
+        copy.edit("django_app/posts/migrations/__init__.py", "", "\n")
+    copy.edit(path, old, new)
+    expect_refused(running, users, copy, kind, words)
+
+
+def expect_refused(running, users, copy, kind, words):
+    """The deploy fails with these words, and nobody notices it."""
+    before = running.current_release()
+    with fire(users, CALM, f"a release that {kind}") as shots:
+        ended, run = copy.fab("deploy")
+        assert ended == 1, run.output
+    for word in words:
+        assert word in run.output
+    assert {answer.release for answer in shots.answers if answer.release} == {before.name}
+    assert served() == dict.fromkeys(DJANGO_NODES, before.name)
+    assert running.current_release() == before
+    newest = copy.fab("releases")[1].output.splitlines()[1]
+    assert " failed: " in newest
+    expect_settled(running)
+
+
+@pytest.mark.long
+def test_an_image_that_cannot_be_pulled_stops_a_deploy_before_anything_changes(
+    running, users, copy
+):
+    node = running.nodes[TOPOLOGY.web[-1].django]
+    rule = ("OUTPUT", "--protocol", "tcp", "--dport", "5000", "--jump", "REJECT")
+    copy.edit(VIEW, '"Posted."', '"Posted, from nowhere."')
+    before = started(running)
+    node.run("iptables", "--insert", *rule)
+    try:
+        expect_refused(running, users, copy, "can't be pulled", (f"{node.name}: `", "docker pull"))
+    finally:
+        node.run("iptables", "--delete", *rule)
+    assert started(running) == before
+
+
+@pytest.mark.long
+def test_only_what_changed_is_replaced(running, users, rate, copy):
+    before = started(running)
+    copy.edit("images/webapp_nginx/nginx.conf", "keepalive_timeout 75s;", "keepalive_timeout 76s;")
+    with fire(users, rate, "deploy of nginx alone"):
+        ended, run = copy.fab("deploy")
+        assert ended == 0, run.output
+    after = started(running)
+    changed = {(n, c) for n in before for c in before[n] if before[n][c] != after[n][c]}
+    assert changed == {(s.nginx, f"nginx-{s.mode}-1") for s in TOPOLOGY.web}
+    ended, again = copy.fab("deploy")
+    assert ended == 0, again.output
+    assert started(running) == after
+    assert not [line for _, line in again.lines if " build" in line or " pull " in line]
+
+
+@pytest.mark.long
+def test_another_configuration_of_haproxy_loses_no_connection(running, users, rate, copy):
+    before = started(running)
+    copy.edit("lab/templates/web.cfg.j2", "timeout queue 5s", "timeout queue 6s")
+    with fire(users, rate, "HAProxy's configuration"):
+        ended, run = copy.fab("balance")
+        assert ended == 0, run.output
+    assert "reload-configuration.sh" in run.output
+    assert started(running) == before
+
+
+@pytest.mark.long
+def test_a_change_of_mode_and_the_way_back_fail_no_request(running, users, rate, copy):
+    alone = next(s.django for s in reversed(TOPOLOGY.web) if s.django == s.nginx)
+    for mode in ("unix-socket", "all-in-one"):
+        with fire(users, rate, f"to {mode}"):
+            ended, run = copy.fab("-H", alone, "deploy", f"--mode={mode}")
+            assert ended == 0, run.output
+    with fire(users, rate, "back from all-in-one"):
+        ended, run = copy.fab("deploy")
+        assert ended == 0, run.output
+
+
+@pytest.mark.long
+def test_a_rollback_brings_back_the_wiring_that_was_recorded(running, users, copy):
+    wiring = "{mode: custom-bridge, django: ubuntu2, nginx: ubuntu2}"
+    before = running.current_release()
+    copy.edit("lab.yml", wiring, wiring.replace("custom-bridge", "unix-socket"))
+    assert copy.fab("deploy")[0] == 0
+    assert (
+        Client(TOPOLOGY.address("ubuntu2")).get("/uwsgi_health")[1]["X-Lab-Mode"] == "unix-socket"
+    )
+    with fire(users, CALM, "rollback of a wiring"):
+        ended, run = copy.fab("rollback")
+        assert ended == 0, run.output
+    assert running.current_release() == before
+    expect_settled(running)
+
+
+@pytest.mark.long
+def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, users, copy):
+    chance = random.Random(SEED)  # noqa: S311
+    ended, run = copy.fab("deploy")
+    assert ended == 0
+    text = '"Posted."'
+    for number in range(KILLS):
+        other = f'"Posted, {number}."'
+        copy.edit(VIEW, text, other)
+        text = other
+        began = time.monotonic()
+        killed = copy.start("deploy")
+        after = chance.uniform(0.5, 25)
+        wait_until(
+            "the moment",
+            lambda: time.monotonic() - began,  # noqa: B023
+            lambda passed: passed > after,  # noqa: B023
+            seconds=60,
+            advice=str,
+        )
+        killed.process.send_signal(signal.SIGKILL)
+        killed.wait()
+        ended, run = copy.fab("deploy")
+        assert ended == 0, f"after a kill at {after:.1f} s: {run.output}"
+        assert served() == dict.fromkeys(DJANGO_NODES, release_of(run)), after
+        expect_settled(running)
+        print(f"killed after {after:4.1f} s ({killed.lines[-1][1] if killed.lines else '-'})")
+
+
+def test_an_edit_goes_live_everywhere(running, copy):
+    edits = {
+        "style sheet": (STYLE, "", "\n.edited {}\n"),
+        "view": ("django_app/templates/posts/list.html", "Your posts", "Your edited posts"),
+    }
+    for what, edit in edits.items():
+        copy.edit(*edit)
+        ended, run = copy.fab("deploy")
+        assert ended == 0, run.output
+        print(f"\n{what} live after {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+    for service in TOPOLOGY.web:
+        client = Client(TOPOLOGY.address(service.nginx))
+        _, _, page = client.sign_in("admin", running.secrets["django_admin_password"])
+        assert "Your edited posts" in page
+        (style,) = style_sheets(page)
+        assert ".edited" in client.get(style)[2]
