@@ -61,6 +61,14 @@ class Client:
         return self.post("/accounts/logout/", {}, page_path="/posts/")
 
 
+def status_of(client: Client, path: str, seconds: float) -> int:
+    """The status of one answer; 0 if there is none within so many seconds."""
+    try:
+        return client.get(path, seconds)[0]
+    except OSError:
+        return 0
+
+
 def wait_ready(address: str, seconds: float = 120) -> None:
     """Polls /ready until it answers 200. Raises LabError with the last that was seen."""
 

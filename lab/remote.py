@@ -36,7 +36,9 @@ FRESH = ".lab-new"
 CHANGING = ("flock", "/run/lock/lab-node")
 UNCHANGING_SECONDS = 120
 
-RENAME = f'for path; do mv --no-target-directory "$path{FRESH}" "$path"; done'
+UNPACK = f"""set -e
+tar --extract --directory=/
+for path; do mv --no-target-directory "$path{FRESH}" "$path"; done"""
 
 Answer = TypeVar("Answer")
 
@@ -81,15 +83,15 @@ class Node:
         program, lock = CHANGING
         self.run(program, "--timeout", str(UNCHANGING_SECONDS), lock, "true")
 
-    def feed(self, text: str, *argv: str) -> str:
-        """Like run, with a text, perhaps a secret one, as the command's standard input."""
+    def feed(self, given: str | bytes, *argv: str) -> str:
+        """Like run, with something, perhaps secret, as the command's standard input."""
         # Not by Fabric, which hands a text over by one character each 10 ms.
         with self._reaching():
             channel = self._connection.transport.open_session()
             channel.exec_command(shlex.join(("sudo", *argv)))
             # A command that ends without reading has its own error to tell.
             with suppress(OSError):
-                channel.sendall(text.encode())
+                channel.sendall(given.encode() if isinstance(given, str) else given)
                 channel.shutdown_write()
             output, errors = channel.makefile().read(), channel.makefile_stderr().read()
             status = channel.recv_exit_status()
@@ -158,15 +160,7 @@ class Node:
         files = tuple(files)
         if not files:
             return
-        archive = io.BytesIO(_archive(files))
-        folder = self.run("-u", "vagrant", "mktemp", "--directory").strip()
-        try:
-            with self._reaching():
-                self._connection.put(archive, f"{folder}/files.tar")
-            self.run("tar", "--extract", "--directory=/", f"--file={folder}/files.tar")
-            self.run("sh", "-c", RENAME, "sh", *(file.path for file in files))
-        finally:
-            self.run("rm", "-r", folder)
+        self.feed(_archive(files), "sh", "-c", UNPACK, "sh", *(file.path for file in files))
 
     def observe(self, plan: Plan | None = None) -> docker.Observation:
         """What the lab has on this node, and the state of the plan's files."""
@@ -183,10 +177,7 @@ class Node:
     def _reaching(self) -> Iterator[None]:
         try:
             with self._opening:
-                if not self._connection.is_connected:
-                    # Also what was opened on a connection that has died since: SFTP's channel.
-                    self._connection.close()
-                    self._connection.open()
+                self._connection.open()
             yield
         except (OSError, SSHException, EOFError) as error:
             raise RemoteError(

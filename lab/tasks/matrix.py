@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from tempfile import NamedTemporaryFile
-from threading import Event, Thread
 
 from lab import matrix
-from lab.client import Client, wait_ready
+from lab.client import Client, status_of, wait_ready
 from lab.errors import LabError
 from lab.journey import Journey, style_sheets
 from lab.matrix import Load, Result
@@ -28,11 +28,11 @@ from lab.tasks.deploy import record
 from lab.tasks.nodes import REPORTS
 from lab.tasks.publishing import WEB_IMAGES, prepare
 from lab.topology import WebService
+from lab.watching import all_the_while
 
 ALL = (*MODES, OVERLAY)
 RECORD = REPORTS / "matrix.json"
 CONNECTIONS = 4
-POLL_SECONDS = 0.05
 
 
 def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
@@ -194,40 +194,22 @@ def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> 
         for running in lab.nodes[node].observe().running
         if running.service in ("django", "allinone")
     )
-    with _watching(address, static) as static_gap, _watching(address, "/uwsgi_health") as page_gap:
+    began = time.monotonic()
+    with _asking(address, static) as static_seen, _asking(address, "/uwsgi_health") as page_seen:
         lab.nodes[node].run("docker", "restart", name)
         wait_ready(address)
-    return static_gap(), page_gap()
+    ended = time.monotonic()
+    return _longest_gap(static_seen, began, ended), _longest_gap(page_seen, began, ended)
 
 
-@contextmanager
-def _watching(address: str, path: str) -> Iterator[Callable[[], float]]:
-    """Asks for a path again and again; what it yields tells the longest time without success."""
-    done = Event()
-    successes = [time.monotonic()]
+def _asking(address: str, path: str) -> AbstractContextManager[list[tuple[float, int]]]:
+    return all_the_while(partial(status_of, Client(address), path, 2))
 
-    def look() -> None:
-        client = Client(address)
-        while not done.wait(POLL_SECONDS):
-            try:
-                status, _, _ = client.get(path, 2)
-            except OSError:
-                continue
-            if status == 200:
-                successes.append(time.monotonic())
 
-    thread = Thread(target=look)
-    thread.start()
-    try:
-        yield lambda: max(
-            (after - before for before, after in zip(successes, successes[1:], strict=False)),
-            default=0.0,
-        )
-    finally:
-        done.set()
-        thread.join()
-        # What was out until the very end counts, too.
-        successes.append(time.monotonic())
+def _longest_gap(seen: list[tuple[float, int]], began: float, ended: float) -> float:
+    """Seconds without a success; what was out at the very end counts, too."""
+    moments = [began, *(moment for moment, status in seen if status == 200), ended]
+    return max(after - before for before, after in zip(moments, moments[1:], strict=False))
 
 
 def _back(lab: Lab, release: Release) -> None:

@@ -5,12 +5,12 @@ Long: only `make test-all` runs it. What `make test` sees of the stack is in tes
 
 import subprocess
 from contextlib import contextmanager
-from threading import Event, Thread
+from functools import partial
 
 import pytest
 
 from lab import images
-from lab.client import Client, wait_ready
+from lab.client import Client, status_of, wait_ready
 from lab.errors import LabError
 from lab.images import TEST_IMAGE
 from lab.remote import wait_until
@@ -20,6 +20,7 @@ from lab.tasks.context import Lab
 from lab.tasks.deploy import deploy
 from lab.tasks.images import build, builder_docker, built_lacks, send_sources
 from lab.topology import FOLDER
+from lab.watching import all_the_while
 from tests.conftest import TOPOLOGY
 
 pytestmark = pytest.mark.long
@@ -37,27 +38,12 @@ def stack(running):
 
 
 @contextmanager
-def asking(path="/uwsgi_health"):
-    """Asks the site all the while; yields the list of answers that were no success."""
-    failed, done = [], Event()
-
-    def look():
-        client = Client(TOPOLOGY.virtual_address)
-        while not done.wait(0.05):
-            try:
-                status, _, _ = client.get(path, 10)
-            except OSError as error:
-                status = str(error)
-            if status != 200:
-                failed.append(status)
-
-    thread = Thread(target=look)
-    thread.start()
-    try:
-        yield failed
-    finally:
-        done.set()
-        thread.join()
+def asking():
+    """Asks the site all the while; what it yields lists the answers that were no success."""
+    look = partial(status_of, Client(TOPOLOGY.virtual_address), "/uwsgi_health", 10)
+    with all_the_while(look) as seen:
+        yield lambda: [status for _, status in seen if status != 200]
+    assert len(seen) > 10
 
 
 def tasks_by_node(lab):
@@ -108,7 +94,7 @@ def test_a_release_rolls_out_without_a_failed_request(stack):
     as_other_tag(stack, same, "same-again")
     with asking() as failed:
         roll_out(stack, "same-again")
-    assert failed == []
+    assert failed() == []
     wait_tasks(stack, 3)
 
 
@@ -122,7 +108,7 @@ def test_a_release_that_cannot_run_is_taken_back(stack):
     as_other_tag(stack, ends, "no-server")
     with asking() as failed, pytest.raises(LabError, match="rollback_completed") as error:
         roll_out(stack, "no-server")
-    assert failed == []
+    assert failed() == []
     assert "the end of its tasks' logs" in str(error.value)
     assert sum(tasks_by_node(stack).values()) == 3
 

@@ -3,8 +3,7 @@
 Long: only `make test-all` runs it.
 """
 
-from contextlib import contextmanager
-from threading import Event, Thread
+from functools import partial
 
 import pytest
 
@@ -13,6 +12,7 @@ from lab.errors import LabError
 from lab.tasks.context import Lab
 from lab.tasks.deploy import bring_up
 from lab.tasks.status import status
+from lab.watching import all_the_while
 from tests.conftest import TOPOLOGY
 
 pytestmark = pytest.mark.long
@@ -25,25 +25,12 @@ def changed(**settings):
     return Lab(TOPOLOGY.model_copy(update=update))
 
 
-@contextmanager
-def watching(lab, nodes):
-    """Looks at the data servers of nodes all the while; yields the sets of nodes found lacking."""
-    seen, done = set(), Event()
-
-    def look():
-        while not done.is_set():
-            try:
-                seen.add(frozenset(node for node in nodes if _lacks_data(lab, node)))
-            except LabError as error:
-                seen.add(str(error))
-
-    thread = Thread(target=look)
-    thread.start()
+def lacking(lab, nodes):
+    """The nodes whose data servers are not all there and well."""
     try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
+        return frozenset(node for node in nodes if _lacks_data(lab, node))
+    except LabError as error:
+        return str(error)
 
 
 def _lacks_data(lab, node):
@@ -83,13 +70,14 @@ def test_data_servers_with_another_record_are_replaced_one_at_a_time(running):
     limit = SETTINGS.limits.mysql.model_copy(update={"pids": SETTINGS.limits.mysql.pids + 1})
     other = changed(limits=SETTINGS.limits.model_copy(update={"mysql": limit}))
     try:
-        with watching(Lab(TOPOLOGY), SETTINGS.mysql) as lacking:
+        with all_the_while(partial(lacking, Lab(TOPOLOGY), SETTINGS.mysql)) as looks:
             bring_up(other)
         assert status(other).troubles() == []
     finally:
         bring_up(running)
-    assert lacking <= {frozenset(), *(frozenset({node}) for node in SETTINGS.mysql)}
-    assert len(lacking) > 1
+    seen = {found for _, found in looks}
+    assert seen <= {frozenset(), *(frozenset({node}) for node in SETTINGS.mysql)}
+    assert len(seen) > 1
 
 
 def test_a_balancer_moves_to_another_node(running):

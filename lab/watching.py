@@ -1,0 +1,33 @@
+"""Looks at something again and again while something else is done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+PAUSE_SECONDS = 0.05
+
+
+@contextmanager
+def all_the_while(look: Callable[[], Seen]) -> Iterator[list[tuple[float, Seen]]]:
+    """Yields a list that grows by (time.monotonic(), what was seen) until the block is left."""
+    seen: list[tuple[float, Seen]] = []
+    done = Event()
+
+    def watch() -> None:
+        while not done.wait(PAUSE_SECONDS):
+            found = look()
+            seen.append((time.monotonic(), found))
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
