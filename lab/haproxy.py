@@ -38,3 +38,13 @@ def servers(statistics: str) -> dict[str, Server]:
         for row in rows
     )
     return {server.name: server for server in found}
+
+
+def taken_out(states: str) -> frozenset[str]:
+    """Reads the answer to `show servers state BACKEND`: servers that somebody drained or disabled.
+
+    The statistics don't tell: a drained server whose checks fail is DOWN like any other.
+    """
+    lines = [line for line in states.strip().splitlines() if len(line.split()) > 1]
+    rows = csv.DictReader((line.removeprefix("# ") for line in lines), delimiter=" ")
+    return frozenset(row["srv_name"] for row in rows if row["srv_admin_state"] != "0")

@@ -23,6 +23,16 @@ WELL_SECONDS = 20
 
 
 def balance(lab: Lab, release: Release) -> bool:
+    """Brings the balancers to their plan, and has all web servers get requests again.
+
+    Returns whether anything had to be done.
+    """
+    changed = configure(lab, release)
+    set_state(lab, lab.topology.nginx_nodes, "ready")
+    return changed
+
+
+def configure(lab: Lab, release: Release) -> bool:
     """Brings the balancers to their plan: a changed configuration is read again, not restarted.
 
     Containers are replaced one balancer after another, first the one without the virtual address.
@@ -45,8 +55,6 @@ def balance(lab: Lab, release: Release) -> bool:
         done = {name: one(name) for name in turns}
     else:
         done = together({name: partial(one, name) for name in names})
-    # A task that was killed may have left a server drained.
-    set_state(lab, lab.topology.nginx_nodes, "ready")
     return any(done.values())
 
 
@@ -76,6 +84,16 @@ def states(lab: Lab) -> dict[str, dict[str, Server]]:
         return haproxy.servers(_ask(lab.nodes[name], f"show stat {BACKEND} 4 -1"))
 
     return together({name: partial(look, name) for name in lab.topology.settings.balancers})
+
+
+def taken_out(lab: Lab) -> frozenset[str]:
+    """The web servers that a task drained, and did not live to give back."""
+
+    def look(name: str) -> frozenset[str]:
+        return haproxy.taken_out(_ask(lab.nodes[name], f"show servers state {BACKEND}"))
+
+    found = together({name: partial(look, name) for name in lab.topology.settings.balancers})
+    return frozenset().union(*found.values())
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from lab.releases import Event, Outcome, Release
 from lab.remote import Node
 from lab.tasks import data, overlay, web
 from lab.tasks.apply import remove_unwanted
-from lab.tasks.balancers import balance
+from lab.tasks.balancers import balance, configure, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.images import start_registry
 from lab.tasks.initialize import initialize
@@ -33,12 +33,13 @@ def bring_up(lab: Lab) -> Release:
     servers = dict.fromkeys((*settings.mysql, *settings.cassandra))
     plans = {name: lab.plan(release, name) for name in servers}
     swarm = overlay.active(lab)
-    serving = web.replaced(lab, release, lab.topology.web)
+    changing = web.changes(lab, release, lab.topology.web)
+    serving = tuple(service for service, serves in changing.items() if serves)
 
     def databases() -> None:
         # The balancers lead to the databases, so both have to be there first.
         published.wait("haproxy")
-        balance(lab, release)
+        configure(lab, release)
         data.wait(lab, plans)
         say("lab", "data tier healthy")
         published.wait("webapp_django")
@@ -59,7 +60,9 @@ def bring_up(lab: Lab) -> Release:
         data.start(lab, plans)
         together({"databases": databases, "web": web_tier})
         published.wait(*IMAGES)
-    web.roll(lab, release, serving, serving, swarm=swarm)
+    left = taken_out(lab)
+    rolled = tuple(s for s in lab.topology.web if s in serving or s.nginx in left)
+    web.roll(lab, release, rolled, serving, swarm=swarm)
     if swarm:
         web.leave_overlay(lab, release)
     data.remove(lab, release, plans)

@@ -13,7 +13,7 @@ from lab.progress import interrupted, phase, say, together
 from lab.releases import Release
 from lab.tasks import overlay, static
 from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, wait_healthy
-from lab.tasks.balancers import balance, drained
+from lab.tasks.balancers import configure, drained, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.warm_up import warm_up
 from lab.topology import WebService
@@ -44,12 +44,14 @@ def bring(
     Raises LabError if one of the services does not serve then; what was changed is put back.
     """
     swarm = overlay.active(lab)
-    serving = replaced(lab, release, services)
+    changing = changes(lab, release, services)
+    serving = tuple(service for service, serves in changing.items() if serves)
     ahead: dict[str, Callable[[], object]] = {
-        "databases": databases,
         "files": partial(lay_ahead, lab, release, serving),
-        "balancers": partial(balance, lab, release),
+        "balancers": partial(configure, lab, release),
     }
+    if changing:
+        ahead["databases"] = databases
     with phase("ahead"):
         together(ahead)
     roll(lab, release, services, serving, swarm=swarm)
@@ -65,16 +67,19 @@ def roll(
     *,
     swarm: bool,
 ) -> None:
-    """Brings one service after another to a release; one that serves gets no request meanwhile.
+    """Brings one service after another to a release; one that changes gets no request meanwhile.
 
+    serving: those that change. One that a killed task left drained, perhaps with a release that
+    does not serve, is tried before it gets requests again, too.
     swarm: the web is a stack now, whose nginx gives port 80 up first.
     """
+    left = taken_out(lab)
     changed: list[WebService] = []
     for service in services:
         changed.append(service)
         try:
             with phase(_where(service)):
-                if service in serving:
+                if service in serving or service.nginx in left:
                     with drained(lab, service.nginx):
                         start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
                         warm_up(lab, release, service)
@@ -96,7 +101,7 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
     say("lab", f"{str(error).splitlines()[0]}")
     say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
     try:
-        balance(before, current)
+        configure(before, current)
         for service in before.topology.web:
             if nodes & {service.django, service.nginx}:
                 with drained(before, service.nginx):
@@ -147,20 +152,26 @@ def clear(lab: Lab, release: Release, node: str) -> None:
     apply(lab.nodes[node], whole.only(whole.services - WEB), WEB)
 
 
-def replaced(
-    lab: Lab, release: Release, services: tuple[WebService, ...]
-) -> tuple[WebService, ...]:
-    """The services of which a container that serves well would be stopped for this release."""
+def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dict[WebService, bool]:
+    """The services of which a container changes; whether one that serves well is stopped for it."""
 
-    def news(service: WebService, node: str) -> bool:
-        part = lab.plan(release, node).only(WEB)
-        return docker.replaced(part, lab.nodes[node].observe(part), WEB)
+    def one(service: WebService, node: str) -> tuple[bool, bool]:
+        plan = lab.plan(release, node)
+        found = lab.nodes[node].observe(plan.only(WEB))
+        return bool(docker.commands(plan, found, WEB)), docker.replaced(plan, found, WEB)
 
-    def any_news(service: WebService) -> bool:
-        return any(news(service, node) for node in dict.fromkeys((service.django, service.nginx)))
-
-    found = together({str(i): partial(any_news, service) for i, service in enumerate(services)})
-    return tuple(service for i, service in enumerate(services) if found[str(i)])
+    nodes = {
+        f"{i} {node}": partial(one, service, node)
+        for i, service in enumerate(services)
+        for node in dict.fromkeys((service.django, service.nginx))
+    }
+    found = together(nodes)
+    answer = {}
+    for i, service in enumerate(services):
+        own = [found[f"{i} {node}"] for node in dict.fromkeys((service.django, service.nginx))]
+        if any(commands for commands, _ in own):
+            answer[service] = any(stops for _, stops in own)
+    return answer
 
 
 def lay_ahead(lab: Lab, release: Release, services: tuple[WebService, ...]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.haproxy import Server, servers
+from lab.haproxy import Server, servers, taken_out
 
 # The columns that are read, as HAProxy 3.0 names them, between two that are not.
 STATISTICS = """\
@@ -37,3 +37,17 @@ def test_servers_are_read_from_the_statistics():
 def test_what_a_state_means(status, check, gets_requests, well):
     server = Server("ubuntu1", status, check, 0)
     assert (server.gets_requests, server.well) == (gets_requests, well)
+
+
+STATES = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
+3 nginx 1 ubuntu1 192.168.56.11 2 0 1
+3 nginx 2 ubuntu2 192.168.56.12 2 8 1
+3 nginx 3 ubuntu4 192.168.56.14 0 1 1
+
+"""
+
+
+def test_drained_and_disabled_servers_are_taken_out():
+    assert taken_out(STATES) == {"ubuntu2", "ubuntu4"}
