@@ -24,6 +24,7 @@ from lab.tasks import diagrams, images, nodes, overlay
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
+from lab.tasks import trace as traces
 from lab.tasks import verify as verification
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
@@ -239,6 +240,13 @@ def logs(context: Context, service: str = "", lines: int = 20, follow: bool = Fa
     lab = Lab()
     chosen = (context.original_host,) if isinstance(context, Connection) else lab.topology.names
     log_lines.show(lab, chosen, service, lines, follow=follow)
+
+
+@task(help={"identity": "the request's id: the header X-Request-ID of its answer"})
+@_whole_lab
+def trace(context: Context, identity: str) -> None:
+    """Follow one request through HAProxy, nginx, uWSGI, Django and the databases."""
+    traces.show(traces.find(Lab(), identity))
 
 
 @task(help={"into": "the folder that they are written to"})
