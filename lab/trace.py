@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 HAPROXY, NGINX, DJANGO, EVENT = "haproxy", "nginx", "django", "event"
@@ -53,7 +53,12 @@ class Hop:
     by_clocks: bool = False
 
 
-Timeline = list[Hop]
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One request. began: seconds since 1970."""
+
+    began: float
+    hops: tuple[Hop, ...]
 
 
 def lines(node: str, output: str, identity: str) -> list[Line]:
@@ -95,7 +100,10 @@ def timelines(found: Iterable[Line]) -> list[Timeline]:
             caller = _caller(line, callers)
             (below[id(caller)] if caller else roots).append(line)
         callers = same
-    return [list(_hops(root, 0.0, below)) for root in sorted(roots, key=lambda root: root.began)]
+    return [
+        Timeline(root.began, tuple(_hops(root, 0.0, below)))
+        for root in sorted(roots, key=lambda root: root.began)
+    ]
 
 
 def _caller(line: Line, callers: list[Line]) -> Line | None:
@@ -168,7 +176,7 @@ def _uwsgi_hops(
     wait for a free worker above all. What nginx takes itself is reading the request.
     """
     attempts = list(_upstreams(line.fields))
-    at += line.ms - sum(total for *_, total in attempts)
+    at += max(0.0, line.ms - sum(total for *_, total in attempts))
     for number, (address, status, connect, header, total) in enumerate(attempts, start=1):
         django = below[id(line)] if number == len(attempts) else []
         inside = django[-1].ms if django else 0.0
@@ -217,7 +225,8 @@ def _statement(sent: Mapping[str, Any], began: float, depth: int) -> Hop:
     names = {"default": "MySQL primary", "read_only": "MySQL replica", "cassandra": "Cassandra"}
     error = f"{sent['error']}: " if "error" in sent else ""
     name, server = names.get(sent["database"], sent["database"]), sent.get("server", "")
-    return Hop(depth, name, server, began + sent["at_ms"], sent["ms"], error + sent["text"])
+    text = " ".join(sent["text"].split())
+    return Hop(depth, name, server, began + sent["at_ms"], sent["ms"], error + text)
 
 
 def _event(line: Line, at: float, depth: int) -> Hop:
@@ -229,17 +238,19 @@ def _event(line: Line, at: float, depth: int) -> Hop:
 
 def table(timeline: Timeline) -> list[str]:
     """The timeline as text: offset and duration in milliseconds, a bar, who, where, what."""
-    whole = max(1.0, *(hop.at + hop.ms for hop in timeline))
-    names = [" " * hop.depth + hop.name for hop in timeline]
-    name_width, node_width = max(map(len, names)), max(len(hop.node) for hop in timeline)
-    rows = [f"{'at ms':>9} {'ms':>8}"]
-    for name, hop in zip(names, timeline, strict=True):
+    hops = timeline.hops
+    whole = max(1.0, *(hop.at + hop.ms for hop in hops))
+    names = [" " * hop.depth + hop.name for hop in hops]
+    name_width, node_width = max(map(len, names)), max(len(hop.node) for hop in hops)
+    began = datetime.fromtimestamp(timeline.began, UTC).isoformat(timespec="milliseconds")
+    rows = [f"{'at ms':>9} {'ms':>8}  from {began}"]
+    for name, hop in zip(names, hops, strict=True):
         mark = "~" if hop.by_clocks else " "
         rows.append(
             f"{hop.at:9.1f}{mark}{hop.ms:8.1f}  {_bar(hop, whole)}"
             f"  {name:<{name_width}}  {hop.node:<{node_width}}  {hop.detail}"
         )
-    if any(hop.by_clocks for hop in timeline):
+    if any(hop.by_clocks for hop in hops):
         rows.append("~ placed by comparing the clocks of two nodes; all other offsets are measured")
     return rows
 

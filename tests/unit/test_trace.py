@@ -62,7 +62,7 @@ def django(ended, ms=20.0, **fields):
 
 
 SENT = [
-    {"database": "read_only", "text": "SELECT a = %s", "at_ms": 1.5, "ms": 2.0},
+    {"database": "read_only", "text": "\n  SELECT a\n = %s", "at_ms": 1.5, "ms": 2.0},
     {
         "database": "cassandra",
         "text": "SELECT month FROM months WHERE username = ?",
@@ -78,14 +78,17 @@ def timelines(*entries):
     """entries: (node, entry)."""
     found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
     return [
-        [(hop.depth, hop.name, hop.node, round(hop.at, 1), round(hop.ms, 1)) for hop in timeline]
+        [
+            (hop.depth, hop.name, hop.node, round(hop.at, 1), round(hop.ms, 1))
+            for hop in timeline.hops
+        ]
         for timeline in trace.timelines(found)
     ]
 
 
 def details(*entries):
     found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
-    return [hop.detail for timeline in trace.timelines(found) for hop in timeline]
+    return [hop.detail for timeline in trace.timelines(found) for hop in timeline.hops]
 
 
 WHOLE = (
@@ -151,7 +154,7 @@ def test_attempts_on_other_servers_are_placed_by_the_clocks_and_said_to_be():
     ]
     assert details(*entries)[0].endswith("answer 30; retries 1, on another server")
     found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
-    assert [hop.by_clocks for hop in trace.timelines(found)[0]] == [0, 1, 1, 0, 0, 0]
+    assert [hop.by_clocks for hop in trace.timelines(found)[0].hops] == [0, 1, 1, 0, 0, 0]
 
 
 def test_nginx_s_own_attempts_follow_each_other():
@@ -227,7 +230,7 @@ def test_what_is_no_line_of_the_request_is_left_out(entry):
 def test_the_table_is_aligned():
     found = [line for node, entry in WHOLE[:2] for line in trace.lines(node, entry, ID)]
     assert trace.table(trace.timelines(found)[0])[:3] == [
-        "    at ms       ms",
+        "    at ms       ms  from 2026-11-24T15:00:10.000+00:00",
         "      0.0     33.0  ████████████████████████  HAProxy  ubuntu3"
         "  GET /posts/ 200, server ubuntu2: read 1, queue 0, connect 2, answer 30",
         "      3.0     30.0  ··██████████████████████   nginx   ubuntu2  GET /posts/ 200",
