@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 # Together less than the 16 KB at which Docker would cut the line in two.
 MOST = 40
 LONGEST = 200  # characters of one text
+# Of a longer one the end is kept too: what it is about stands behind a list of columns.
+END = 100
 
 # What is no statement of the application's, and yet takes its time.
 CONNECT = "(connect)"
@@ -34,13 +36,19 @@ class Statements:
 current: ContextVar[Statements | None] = ContextVar("statements", default=None)
 
 
+def shortened(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST - END - 5]} ... {text[-END:]}"
+
+
 @contextmanager
 def timed(database: str, text: str) -> Iterator[dict[str, object]]:
     """Notes a statement of the current request; yields the note, for what is known only later.
 
     database: a Django alias or "cassandra". Milliseconds: at_ms since the request began, ms taken.
     """
-    note: dict[str, object] = {"database": database, "text": text[:LONGEST]}
+    note: dict[str, object] = {"database": database, "text": shortened(text)}
     statements = current.get()
     if statements is None:
         yield note
