@@ -7,6 +7,7 @@ run. Knows docker's command line; runs nothing.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -110,6 +111,11 @@ def _running(inspected: Mapping[str, Any]) -> Running:
         leave=tuple(shlex.split(labels.get("lab.leave", ""))),
         restarts=inspected["RestartCount"],
     )
+
+
+def short_name(name: str) -> str:
+    """Swarm puts the long id of a task, or of a node, behind its service's name."""
+    return re.sub(r"\.[a-z0-9]{25}", "", name)
 
 
 def unsettled(tasks: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from fabric import Config, Connection
 from paramiko import SSHConfig
@@ -41,14 +41,6 @@ tar --extract --directory=/
 for path; do mv --no-target-directory "$path{FRESH}" "$path"; done"""
 
 Answer = TypeVar("Answer")
-
-
-class Stream(Protocol):
-    """Where a command's output goes as it comes."""
-
-    def write(self, text: str) -> None: ...
-
-    def flush(self) -> None: ...
 
 
 class RemoteError(LabError):
@@ -114,19 +106,26 @@ class Node:
             )
         return output
 
-    def stream(self, out: Stream, *argv: str) -> None:
-        """Runs a command as root, and hands its output on as it comes, until it ends.
+    def lines(self, *argv: str, text: str = "", seconds: float | None = None) -> Iterator[str]:
+        """The output of a command run as root, line by line as it comes.
 
-        Raises RemoteError if it fails.
+        text: what its standard input begins with; that stays open until this is done with, and
+        the command has to end with it. Raises RemoteError if the command fails, or if it says
+        nothing for so many seconds.
         """
         with self._reaching():
-            result = self._connection.run(
-                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False, out_stream=out
-            )
-        if result.exited != 0:
-            raise RemoteError(
-                f"{self.name}: `{_shown(argv)}` ended with {result.exited}: {result.stderr.strip()}"
-            )
+            channel = self._connection.transport.open_session()
+            try:
+                channel.settimeout(seconds)
+                channel.exec_command(shlex.join(("sudo", *argv)))
+                channel.sendall(text.encode())
+                for line in channel.makefile("rb"):
+                    yield line.decode(errors="replace").rstrip("\n")
+                if status := channel.recv_exit_status():
+                    said = channel.makefile_stderr("rb").read().decode(errors="replace").strip()
+                    raise RemoteError(f"{self.name}: `{_shown(argv)}` ended with {status}: {said}")
+            finally:
+                channel.close()
 
     @contextmanager
     def holding(self, *argv: str) -> Iterator[None]:

@@ -15,8 +15,11 @@ from django.conf import settings
 from posts import paging
 from posts.cluster import CONNECT_TIMEOUT, cluster
 from posts.ids import month_of, time_of
+from project import statements
 
 PAGE_SIZE = 20
+# Beside Django's names of the other databases.
+CASSANDRA = "cassandra"
 
 
 class StoreUnavailable(Exception):
@@ -63,7 +66,8 @@ def connected() -> Store:
             raise StoreUnavailable("another thread is still connecting")
         try:
             if _store is None:
-                _store = connect()
+                with statements.timed(CASSANDRA, statements.CONNECT):
+                    _store = connect()
         finally:
             _lock.release()
     return _store
@@ -104,7 +108,10 @@ def execute(
     bound = statement.bind(values)
     bound.fetch_size = fetch_size
     try:
-        return store.session.execute(bound, paging_state=state)
+        with statements.timed(CASSANDRA, statement.query_string) as note:
+            found = store.session.execute(bound, paging_state=state)
+            note["server"] = found.response_future.coordinator_host.address
+            return found
     except NOT_NOW as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 

@@ -10,7 +10,12 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from project import logs
+from project import logs, statements
+
+try:
+    import uwsgi
+except ModuleNotFoundError:  # a management command, or the tests
+    uwsgi = None
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -44,21 +49,29 @@ def lab_headers(get_response: GetResponse) -> GetResponse:
         request.lab_release = release(settings.LAB_RELEASE_FILE)
         identity = request_id(request.headers.get("X-Request-ID"))
         token = logs.request_id.set(identity)
+        sent = None if request.path in PROBED else statements.Statements(started)
+        recording = statements.current.set(sent)
         try:
             response = get_response(request)
             response["X-Lab-Node"] = settings.LAB_NODE
             response["X-Lab-Mode"] = settings.LAB_MODE
             response["X-Lab-Release"] = request.lab_release
             response["X-Request-ID"] = identity
-            log_access(request, response, time.monotonic() - started)
+            log_access(request, response, time.monotonic() - started, sent)
         finally:
+            statements.current.reset(recording)
             logs.request_id.reset(token)
         return response
 
     return middleware
 
 
-def log_access(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+def log_access(
+    request: HttpRequest,
+    response: HttpResponse,
+    seconds: float,
+    sent: statements.Statements | None,
+) -> None:
     if request.path in PROBED and response.status_code == 200:
         return
     fields = {
@@ -67,7 +80,12 @@ def log_access(request: HttpRequest, response: HttpResponse, seconds: float) -> 
         "path": request.get_full_path(),
         "status": response.status_code,
         "ms": round(seconds * 1000, 1),
+        "node": settings.LAB_NODE,
+        "mode": settings.LAB_MODE,
+        "worker": uwsgi.worker_id() if uwsgi else None,
     }
+    if sent:
+        fields |= sent.fields()
     access.info("request", extra={"fields": fields})
 
 

@@ -75,7 +75,7 @@ TEMPLATES = [
 
 def mysql(port: int) -> dict[str, object]:
     return {
-        "ENGINE": "django.db.backends.mysql",
+        "ENGINE": "project.mysql",
         "HOST": MYSQL_HOST,
         "PORT": port,
         "NAME": MYSQL_DATABASE,

@@ -23,6 +23,8 @@ from lab.tasks import destroy as destruction
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
+from lab.tasks import top as live_view
+from lab.tasks import trace as traces
 from lab.tasks import verify as verification
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
@@ -241,15 +243,37 @@ def _json(value: Any) -> str:
     help={
         "service": "only this program: django, nginx, haproxy, mysql, cassandra, ...",
         "lines": "how many past lines of each container",
-        "follow": "go on until Ctrl-C",
+        "follow": "go on until Ctrl-C, with containers that start meanwhile too",
+        "raw": "each line as it was logged, JSON as JSON",
     }
 )
 @_told_in_one_line
-def logs(context: Context, service: str = "", lines: int = 20, follow: bool = False) -> None:
+def logs(
+    context: Context, service: str = "", lines: int = 20, follow: bool = False, raw: bool = False
+) -> None:
     """Show the containers' logs of all nodes (-H NODE: of one)."""
     lab = Lab()
     chosen = (context.original_host,) if isinstance(context, Connection) else lab.topology.names
-    log_lines.show(lab, chosen, service, lines, follow=follow)
+    log_lines.show(lab, chosen, service, lines, follow=follow, raw=raw)
+
+
+@task(
+    help={
+        "seconds": "how long; without it until Ctrl-C",
+        "once": "print it once and end, as it does where there is no terminal",
+    }
+)
+@_whole_lab
+def top(context: Context, seconds: int = 0, once: bool = False) -> None:
+    """Watch nodes, containers, requests, errors, replication and ring, live."""
+    live_view.show(Lab(), seconds, once=once)
+
+
+@task(help={"identity": "the request's id: the header X-Request-ID of its answer"})
+@_whole_lab
+def trace(context: Context, identity: str) -> None:
+    """Follow one request through HAProxy, nginx, uWSGI, Django and the databases."""
+    traces.show(traces.find(Lab(), identity))
 
 
 @task(help={"into": "the folder that they are written to"})

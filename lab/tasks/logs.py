@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from threading import Lock
+from queue import Queue
+from threading import Thread
+
+from rich.console import Console
 
 from lab.errors import LabError
+from lab.log_lines import shown
 from lab.plan import ALL
-from lab.progress import together
 from lab.tasks.context import Lab
 
-_lock = Lock()
+# A node and what it printed; None at its end, or what went wrong.
+Printed = tuple[str, str | LabError | None]
 
 
-class _Prefixed:
-    """A stream that writes whole lines, each behind its node's name."""
-
-    def __init__(self, node: str) -> None:
-        self._node = node
-        self._rest = ""
-
-    def write(self, text: str) -> None:
-        *lines, self._rest = (self._rest + text).split("\n")
-        with _lock:
-            for line in lines:
-                print(f"{self._node}  {line}")
-
-    def flush(self) -> None:
-        sys.stdout.flush()
-
-
-def show(lab: Lab, names: tuple[str, ...], service: str, lines: int, *, follow: bool) -> None:
+def show(
+    lab: Lab, names: tuple[str, ...], service: str, lines: int, *, follow: bool, raw: bool
+) -> None:
+    """Prints the lines of all nodes as they come. Raises LabError naming the nodes that failed."""
     unknown = [name for name in names if name not in lab.topology.names]
     if unknown:
         raise LabError(
@@ -39,10 +28,29 @@ def show(lab: Lab, names: tuple[str, ...], service: str, lines: int, *, follow: 
         )
     if service and service not in ALL:
         raise LabError(f"--service: {service!r} is no program; those are {', '.join(sorted(ALL))}")
-    arguments = (service, str(lines), "--follow" if follow else "")
-    together(
-        {
-            name: partial(lab.nodes[name].stream, _Prefixed(name), "lab-logs", *arguments)
-            for name in names
-        }
-    )
+    console = Console(highlight=False, soft_wrap=True)
+    printed: Queue[Printed] = Queue()
+    arguments = (service, str(lines), *(("--follow",) if follow else ()))
+    for name in names:
+        # Ends with the program, on Ctrl-C say; what runs on the node ends with its connection.
+        Thread(target=partial(_read, lab, name, arguments, printed), daemon=True).start()
+    failed: list[str] = []
+    going = set(names)
+    while going:
+        node, line = printed.get()
+        if isinstance(line, str):
+            console.print(shown(lab.topology.names, node, line, raw=raw))
+            continue
+        going.discard(node)
+        failed += [str(line)] if line else []
+    if failed:
+        raise LabError("\n".join(failed))
+
+
+def _read(lab: Lab, name: str, arguments: tuple[str, ...], printed: Queue[Printed]) -> None:
+    try:
+        for line in lab.nodes[name].lines("lab-logs", *arguments):
+            printed.put((name, line))
+        printed.put((name, None))
+    except LabError as error:
+        printed.put((name, error))

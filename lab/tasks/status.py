@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -97,7 +96,7 @@ class Status:
             lines.append(f"\n{node}  {self.topology.address(node)}  {self._shown_mode(node)}")
             for container in self._node_json(node)["containers"]:
                 image = container["image"].rsplit("/", 1)[-1]
-                name, health = _short_name(container["name"]), container["health"] or "-"
+                name, health = docker.short_name(container["name"]), container["health"] or "-"
                 lines.append(f"  {name:<26} {container['state']:<10} {health:<10} {image}")
         lines += ["", *self.troubles()] if not self.healthy else ["", "all is well"]
         return "\n".join(lines)
@@ -123,11 +122,6 @@ def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
             yield f"{container.name} is not as lab.yml and the release say: run `fab up`"
     for name in sorted(found.containers.keys() - wanted):
         yield f"{name} should not be there: run `fab up`"
-
-
-def _short_name(name: str) -> str:
-    """Swarm puts the long id of a task, or of a node, behind its service's name."""
-    return re.sub(r"\.[a-z0-9]{25}", "", name)
 
 
 def _modes(found: Observation) -> list[str]:

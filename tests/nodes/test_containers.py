@@ -105,6 +105,14 @@ def write_limits(machine, process):
     return machine.check_output(f"cat {throttle}").split()[1::2]
 
 
+def test_logs_are_bounded(inspected, node):
+    for one in inspected[node]:
+        assert one["HostConfig"]["LogConfig"] == {
+            "Type": "json-file",
+            "Config": {"max-size": "10m", "max-file": "3"},
+        }, program_of(one)
+
+
 def test_images_come_from_the_registry_by_the_digest_of_their_inputs(inspected, node):
     for one in inspected[node]:
         program = program_of(one)
