@@ -1,0 +1,125 @@
+"""The browser's side: the site, the virtual address, both HAProxys and their servers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from lab.checks.data import role
+from lab.checks.facts import Facts
+from lab.checks.nodes import container, health, on
+from lab.doctor import Check, Failure, each, some
+from lab.topology import MYSQL_ROLE_PORT
+
+Servers = dict[tuple[str, str], dict[str, str]]
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    yield site(facts)
+    yield address(facts)
+    for node in facts.topology.settings.balancers:
+        yield from haproxy(facts, node)
+
+
+def site(facts: Facts) -> Check:
+    """As a browser comes to it. Of the servers one is enough."""
+    balancers, nginx = facts.topology.settings.balancers, facts.topology.nginx_nodes
+    page = facts.page("", "site")
+    failure = Failure(
+        f"http://{facts.topology.virtual_address}/: {page.said}", "fab logs --service=haproxy"
+    )
+    servers = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
+    needs = (each("the virtual address"), servers)
+    return Check("the site", failure if page.status != 200 else None, needs)
+
+
+def address(facts: Facts) -> Check:
+    """Held by one balancer. Each one's failure may be why it is not."""
+    balancers, virtual = facts.topology.settings.balancers, facts.topology.virtual_address
+    holders = [b for b in balancers if virtual in facts.answer(b, "held").output]
+    failure = None
+    if len(holders) != 1:
+        which = " and ".join(holders) or "no balancer"
+        remedy = on(balancers[-1], "docker restart keepalived")
+        failure = Failure(f"{virtual} is held by {which}", remedy)
+    programs = [(f"{b}: HAProxy", container(b, "keepalived")) for b in balancers]
+    return Check("the virtual address", failure, tuple(each(*one) for one in programs))
+
+
+def haproxy(facts: Facts, node: str) -> Iterator[Check]:
+    alive = facts.answer(node, "haproxy")
+    failure = Failure(f"no answer: {alive.said}", on(node, "docker restart haproxy"))
+    own = f"{node}: HAProxy"
+    needs = (each(container(node, "haproxy"), f"{node}: files of haproxy"),)
+    yield Check(own, None if alive.output == "200" else failure, needs)
+    servers = states(facts.answer(node, "servers").output)
+    yield from _frontends(facts, node, servers)
+    for name in facts.topology.nginx_nodes:
+        yield from _server(facts, node, name, servers)
+    yield from _mysql(facts, node, servers)
+    yield health(facts, node, "haproxy", own)
+    yield health(facts, node, "keepalived")
+
+
+def states(text: str) -> Servers:
+    """HAProxy's `show stat`: (proxy, server) to its columns."""
+    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
+    return {(row["pxname"], row["svname"]): row for row in rows}
+
+
+def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
+    named = ("web", "statistics", "mysql_primary", "mysql_replicas")
+    shut = [n for n in named if servers.get((n, "FRONTEND"), {}).get("status") != "OPEN"]
+    answer = facts.answer(node, "servers")
+    evidence = f"not open: {', '.join(shut)}" if servers else f"show stat: {answer.said}"
+    failure = Failure(evidence, "fab balance")
+    needs = (each(f"{node}: HAProxy"),)
+    yield Check(f"{node}: HAProxy's frontends", failure if shut else None, needs)
+
+
+def _server(facts: Facts, node: str, name: str, servers: Servers) -> Iterator[Check]:
+    found = servers.get(("nginx", name), {})
+    status = found.get("status", "absent")
+    drained = status.startswith(("MAINT", "DRAIN"))
+    admitted = f"{node}: HAProxy admits {name}"
+    frontends = each(f"{node}: HAProxy's frontends")
+    failure = Failure(
+        f"HAProxy has {name} in state {status}: no new request goes there", "fab balance"
+    )
+    yield Check(admitted, failure if drained else None, (frontends,))
+    said = f"HAProxy has {name} {status}: {found.get('check_status')} {found.get('last_chk')}"
+    down = Failure(said.strip(), f"fab -H {node} logs --service=haproxy")
+    behind = [f"{name}: port 80", *_way_to(facts, name)]
+    ok = status.startswith("UP")
+    needs = (frontends, each(admitted, *behind))
+    yield Check(f"{node}: HAProxy to {name}", None if ok else down, needs)
+
+
+def _way_to(facts: Facts, name: str) -> tuple[str, ...]:
+    """A stack's nginx has no Django of its own."""
+    return () if facts.topology.overlay else (f"{name}: nginx to Django",)
+
+
+def _mysql(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
+    """HAProxy's servers are up as their roles say."""
+    names = facts.topology.settings.mysql
+    for proxy, called, wanted in (
+        ("mysql_primary", "MySQL's primary", "PRIMARY"),
+        ("mysql_replicas", "MySQL's replicas", "SECONDARY"),
+    ):
+        roles = {name for name in names if role(facts, name) == wanted}
+        up = {n for n in names if servers.get((proxy, n), {}).get("status", "").startswith("UP")}
+        failure = Failure(
+            f"HAProxy has {_listed(up)} up, and {wanted} is {_listed(roles)}",
+            f"fab -H {node} logs --service=haproxy",
+        )
+        reached = [f"{name}: port {MYSQL_ROLE_PORT}" for name in names]
+        roles_known = each(f"{node}: HAProxy's frontends", "MySQL: primary")
+        servers_well = each(*(f"{name}: MySQL" for name in names), *reached)
+        needs = (roles_known, servers_well)
+        yield Check(f"{node}: HAProxy to {called}", None if up == roles else failure, needs)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
