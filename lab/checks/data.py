@@ -37,7 +37,7 @@ def mysql(facts: Facts) -> Iterator[Check]:
     for node in servers:
         own, group = f"{node}: MySQL", f"{node}: port {MYSQL_GROUP_PORT}"
         yield Check(
-            own, _member(facts, node), (each(container(node, "mysql"), f"{node}: disk", group),)
+            own, member(facts, node), (each(container(node, "mysql"), f"{node}: disk", group),)
         )
         yield Check(f"{node}: replication lag", _lag(facts, node), (each(own, "MySQL: primary"),))
         yield health(facts, node, "mysql", own)
@@ -56,7 +56,7 @@ def role(facts: Facts, node: str) -> str:
     return str(_state(facts, node).get("role", ""))
 
 
-def _member(facts: Facts, node: str) -> Failure | None:
+def member(facts: Facts, node: str) -> Failure | None:
     state, logs = _state(facts, node), f"fab -H {node} logs --service=mysql"
     if not state:
         said = facts.answer(node, "group").said
@@ -154,16 +154,16 @@ def cassandra(facts: Facts) -> Iterator[Check]:
     ]
     links = each(*(f"{node}: port {CASSANDRA_RING_PORT}" for node in ring))
     needs: tuple[Need, ...] = (quorum, some(asking))
-    login = Failure(_asked(facts, "login"), "fab init")
+    login = Failure(asked(facts, "login"), "fab init")
     yield Check("Cassandra: account", login if login.evidence else None, needs)
-    said = _asked(facts, "read")
+    said = asked(facts, "read")
     late = "no answer" in said or "consistency" in said
     read = Failure(said, "fab logs --service=cassandra" if late else "fab init")
     needs = (*needs, links, each("Cassandra: account"))
     yield Check("Cassandra: posts", read if read.evidence else None, needs)
 
 
-def _asked(facts: Facts, step: str) -> str:
+def asked(facts: Facts, step: str) -> str:
     """Where the application's own login or read failed, and why; empty if it did not.
 
     Like its driver it is content with the first node that does what it is asked.
