@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from lab.checks.facts import Facts
-from lab.checks.nodes import container, on
+from lab.checks.nodes import container, health, on
 from lab.doctor import Check, Failure, each
 
 # 401: another registry than the lab's own may want a login.
@@ -41,6 +41,7 @@ def _own(facts: Facts) -> Iterator[Check]:
     expired = invalid(served.output, facts.now) if served.well else "none was served"
     failure = Failure(f"the registry's certificate {expired}", RENEW)
     yield Check("registry: certificate", failure if expired else None, (each("registry"),))
+    yield health(facts, builder, "registry", "registry: certificate")
     expired = invalid(facts.authority, facts.now)
     failure = Failure(f"the lab's authority {expired}", RENEW_ALL)
     yield Check("registry: authority", failure if expired else None)

@@ -29,7 +29,7 @@ from lab.tasks.status import as_found
 from lab.topology import WEB_PORT, Topology, TopologyError
 
 # Seconds: for a node's greeting, for one page, for everything.
-GREETING_SECONDS, PAGE_SECONDS, ALL_SECONDS = 3.0, 3.0, 8.0
+GREETING_SECONDS, PAGE_SECONDS, ALL_SECONDS = 3.0, 3.0, 7.0
 
 # Nobody's: Django has to look it up, and finds that nobody is signed in.
 STRANGER = {"Cookie": f"sessionid={'doctor' * 5}"}
