@@ -63,18 +63,20 @@ POSTS = (
     "SELECT id FROM posts_db.posts WHERE username = ' ' AND month = 0"
 )
 
-# Django's own checks, asked of uWSGI in its protocol, and why one failed, which only the log says.
-READY = """
+# uWSGI's status line for /uwsgi_health, then what /ready says, both asked in its own protocol; and
+# why something is not ready, which only the log says.
+DJANGO = """
 import os, runpy
 theirs = runpy.run_path("/usr/local/lib/webapp/healthcheck.py")
-with theirs["connection"](os.environ["APP_UWSGI_SOCKET"]) as asked:
-    asked.settimeout(3.5)
-    changed = {"PATH_INFO": "/ready", "REQUEST_URI": "/ready"}
-    asked.sendall(theirs["packet"](theirs["REQUEST"] | changed))
-    print(asked.makefile("rb").read().decode().splitlines()[-1])
+for path, line in (("/uwsgi_health", 0), ("/ready", -1)):
+    with theirs["connection"](os.environ["APP_UWSGI_SOCKET"]) as asked:
+        asked.settimeout(3.5)
+        changed = {"PATH_INFO": path, "REQUEST_URI": path}
+        asked.sendall(theirs["packet"](theirs["REQUEST"] | changed))
+        print(asked.makefile("rb").read().decode().splitlines()[line], flush=True)
 """
-READY_AND_WHY = f"""
-docker exec "$1" python3 -I -S -c '{READY}'
+DJANGO_AND_WHY = f"""
+docker exec "$1" python3 -I -S -c '{DJANGO}'
 status=$?
 docker logs --since 8s "$1" 2>&1 | grep 'not ready: ' >&2
 exit $status
@@ -93,7 +95,6 @@ case $UWSGI_URI in
   *) getent ahostsv4 "${UWSGI_URI%:*}" | head -n 1 ;;
 esac
 """
-HEALTHCHECK = "/usr/local/lib/webapp/healthcheck.py"
 
 
 def sh(script: str, *arguments: str) -> Argv:
@@ -166,10 +167,7 @@ printf '\\x04\\x00\\x00\\x00\\x05\\x00\\x00\\x00\\x00' >&3
 def inside(topology: Topology, node: str) -> dict[str, dict[str, Argv]]:
     """Service to question to command, for each of the service's containers on a node."""
     through = sh(THROUGH, "CONTAINER", topology.address(node))
-    django = {
-        "uwsgi": in_container("CONTAINER", "python3", "-I", "-S", HEALTHCHECK),
-        "ready": sh(READY_AND_WHY, "CONTAINER"),
-    }
+    django = {"django": sh(DJANGO_AND_WHY, "CONTAINER")}
     upstream = in_container("CONTAINER", "bash", "-c", UPSTREAM)
     return {
         "django": django,

@@ -158,21 +158,22 @@ def pages(facts: Facts, names: Names) -> Iterator[Check]:
 def django(facts: Facts, names: Names) -> Iterator[Check]:
     """uWSGI and Django, asked inside their container, and what Django says of its databases."""
     node, name = names.inner, names.django
-    asked = facts.inside(node, name, "uwsgi")
+    asked = facts.inside(node, name, "django")
     logs = f"fab -H {node} logs --service={names.plan[name].service}"
     # A status line, whatever it says, is uWSGI's; only that of a Django that works is 200.
-    answered = asked.output.startswith("HTTP/")
+    status = asked.output.partition("\n")[0]
     own = each(container(node, name), f"{node}: files of {name}")
     failure = Failure(f"no answer from uWSGI: {asked.said}", on(node, f"docker restart {name}"))
-    yield Check(f"{node}: uWSGI", None if answered else failure, (own,))
-    failure = Failure(f"/uwsgi_health: {asked.said}", logs)
-    yield Check(f"{node}: Django", None if asked.well else failure, (each(f"{node}: uWSGI"),))
+    yield Check(f"{node}: uWSGI", None if status.startswith("HTTP/") else failure, (own,))
+    failure = Failure(f"/uwsgi_health: {status}", logs)
+    yield Check(
+        f"{node}: Django", None if " 200 " in status else failure, (each(f"{node}: uWSGI"),)
+    )
     if name != names.nginx:
         yield health(facts, node, name, f"{node}: Django")
-    ready = facts.inside(node, name, "ready")
     for key, called, needs in _databases(facts):
         lives = each(f"{node}: Django", f"{node}: network of {name}")
-        down = _database(ready, key, logs)
+        down = _database(asked, key, logs)
         yield Check(f"{node}: Django to {called}", down, (lives, *needs))
 
 
@@ -190,14 +191,14 @@ def _databases(facts: Facts) -> tuple[tuple[str, str, tuple[Need, ...]], ...]:
     )
 
 
-def _database(ready: Answer, key: str, logs: str) -> Failure | None:
+def _database(asked: Answer, key: str, logs: str) -> Failure | None:
     try:
-        found = json.loads(ready.output)["checks"][key]
+        found = json.loads(asked.output.splitlines()[1])["checks"][key]
     except (ValueError, LookupError):
-        return Failure(f"/ready: {ready.said}", logs)
+        return Failure(f"/ready: {asked.said}", logs)
     if found == "ok":
         return None
-    why = [line for line in ready.errors.splitlines() if f"not ready: {key}: " in line]
+    why = [line for line in asked.errors.splitlines() if f"not ready: {key}: " in line]
     return Failure(_message(why[-1]) if why else "/ready says down", logs)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.checks import machine
 from lab.checks.data import TABLES
 from lab.doctor import diagnose
 from lab.modes import web
@@ -38,7 +39,7 @@ from tests.lab.faults import (
 
 FAB = Path(sys.executable).parent / "fab"
 # What the doctor promises, its own start included; what a fault may take to show; to heal.
-DOCTOR_SECONDS, SHOWN_SECONDS, HEALED_SECONDS = 10, 30, 150
+DOCTOR_SECONDS, SHOWN_SECONDS, HEALED_SECONDS = 10, 60, 150
 
 ALONE = [service for service in TOPOLOGY.web if service.django == service.nginx]
 (APART,) = [service for service in TOPOLOGY.web if service.django != service.nginx]
@@ -292,7 +293,8 @@ def test_the_culprit_is_named_and_nothing_else(running, request, capsys, break_i
             found, seconds = wait_until(
                 "a finding",
                 findings,
-                lambda seen: seen[0],
+                # It says itself that it can't tell while this machine is overloaded.
+                lambda seen: seen[0] and seen[0][0]["check"] != machine.NAME,
                 seconds=SHOWN_SECONDS,
                 advice=lambda _: "it sees nothing wrong",
             )
