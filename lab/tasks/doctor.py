@@ -123,6 +123,13 @@ def _pages(topology: Topology) -> dict[tuple[str, str], Callable[[], Page]]:
 def _page(address: str, path: str, headers: Mapping[str, str] = {}) -> Page:  # noqa: B006
     connection = HTTPConnection(address, WEB_PORT, timeout=PAGE_SECONDS)
     try:
+        connection.connect()
+    except TimeoutError:
+        # Not the lateness of a busy machine: whatever a program does, its kernel connects.
+        return Page(0, f"no connection within {PAGE_SECONDS:g} s")
+    except OSError as error:
+        return Page(0, error.strerror or str(error))
+    try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         release = answer.headers.get("X-Lab-Release", "")
