@@ -152,7 +152,7 @@ def _container(inspected: Mapping[str, Any]) -> Container:
         health=health.get("Status", ""),
         health_said=shortened(" ".join(last.get("Output", "").split())),
         exit_code=state["ExitCode"],
-        ended=state["FinishedAt"][:19],
+        ended=state["FinishedAt"][:19].replace("T", " "),
         networks={name: network["IPAddress"] for name, network in networks.items()},
         environment=dict(line.split("=", 1) for line in inspected["Config"]["Env"]),
         task=TASK in labels,

@@ -22,11 +22,11 @@ from lab.remote import wait_until
 from lab.tasks.doctor import examine
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
-from tests.lab import faults
+from tests.lab import data_faults, faults
+from tests.lab.data_faults import at_primary
 from tests.lab.faults import (
     at_holder,
     at_once,
-    at_primary,
     blocked,
     changed_file,
     fault,
@@ -139,12 +139,12 @@ REST = [
     ),
     (
         "replicas lag",
-        faults.lagging,
+        data_faults.lagging,
         dict.fromkeys(("{found}: replication lag", "{other}: replication lag"), "not applied"),
     ),
     (
         "Django's password changed in MySQL",
-        faults.mysql_password_changed,
+        data_faults.mysql_password_changed,
         {"MySQL: account": "Access denied for user 'django'"},
     ),
     (
@@ -152,7 +152,7 @@ REST = [
         changed_file(B, READ_BY_DJANGO, "rev", after=f"docker restart {DJANGO_B}"),
         {f"{B}: files of {DJANGO_B}": "mysql_django_password is not as the lab has it"},
     ),
-    ("a table missing", faults.table_missing, {"MySQL: tables": "no table django_session"}),
+    ("a table missing", data_faults.table_missing, {"MySQL: tables": "no table django_session"}),
     (
         "one Cassandra node stopped",
         stopped(D, "cassandra"),
@@ -170,15 +170,15 @@ REST = [
     ),
     (
         "Django's password changed in Cassandra",
-        faults.by_cql(
-            f"ALTER ROLE django WITH PASSWORD = '{faults.WRONG}'",
+        data_faults.by_cql(
+            f"ALTER ROLE django WITH PASSWORD = '{data_faults.WRONG}'",
             "ALTER ROLE django WITH PASSWORD = '{cassandra_django_password}'",
         ),
         {"Cassandra: account": "username django and/or password are incorrect"},
     ),
     (
         "Django may not read the posts",
-        faults.by_cql(
+        data_faults.by_cql(
             "REVOKE SELECT ON KEYSPACE posts_db FROM django",
             "GRANT SELECT ON KEYSPACE posts_db TO django",
         ),
@@ -315,6 +315,6 @@ def test_the_culprit_is_named_and_nothing_else(running, request, capsys, break_i
 
 
 def test_the_tables_that_it_misses_are_those_that_django_makes(running):
-    server = faults.primary(running)
+    server = data_faults.primary(running)
     query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'djangodb'"
-    assert set(faults.sql(running, server, query).split()) == set(TABLES)
+    assert set(data_faults.sql(running, server, query).split()) == set(TABLES)

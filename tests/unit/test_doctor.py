@@ -10,9 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lab import plan
-from lab.checks import checks, data, machine, nodes, questions, registry
-from lab.checks.balancers import states
-from lab.checks.facts import LATE, Answer, Examined, Facts, examined
+from lab.checks import balancers, checks, data, links, machine, nodes, questions, registry
+from lab.checks.facts import LATE, Answer, Container, Examined, Facts, examined
 from lab.doctor import Check, Failure, Finding, as_json, diagnose, each, report, some
 from lab.images import IMAGES
 from lab.mode_names import MODES_OF_ONE_NODE
@@ -190,9 +189,9 @@ def test_what_iptables_shows_of_the_firewall_s_file():
 
 def test_haproxy_s_states_are_read_by_proxy_and_server():
     text = "# pxname,svname,status,\nnginx,ubuntu1,DRAIN,\nnginx,BACKEND,UP,\n\n"
-    found = states(text)
+    found = balancers.states(text)
     assert found["nginx", "ubuntu1"]["status"] == "DRAIN"
-    assert states("") == {}
+    assert balancers.states("") == {}
 
 
 @pytest.mark.parametrize(
@@ -284,6 +283,57 @@ def test_only_what_came_late_is_excused_and_only_by_an_overloaded_machine():
     assert culprits(*machine.excuse(busy, (late, wrong))) == ["this machine", "wrong"]
     assert culprits(*machine.excuse(idle, (late, wrong))) == ["late", "wrong"]
     assert culprits(*machine.excuse(busy, (wrong,))) == ["wrong"]
+
+
+PLANNED = next(c for c in PLANS["ubuntu1"].containers if c.name == "mysql")
+
+
+@pytest.mark.parametrize(
+    ("found", "evidence", "remedy"),
+    [
+        ({}, None, ""),
+        (None, "is absent", "fab up"),
+        ({"state": "paused"}, "is paused", "sudo docker unpause mysql"),
+        ({"state": "restarting", "exit_code": 3}, "last with 3", "fab -H ubuntu1 logs"),
+        ({"state": "exited", "exit_code": 137}, "it ended with 137", "sudo docker start mysql"),
+        ({"digest": "older"}, "is not as lab.yml and the release say", "fab up"),
+        # What a container does is asked of itself: Docker's opinion comes late.
+        ({"health": "unhealthy"}, None, ""),
+    ],
+)
+def test_a_container_has_to_run_as_planned(found, evidence, remedy):
+    as_planned = Container("mysql", "mysql", "", "running", PLANNED.digest)
+    one = None if found is None else replace(as_planned, **found)
+    failure = nodes.state("ubuntu1", PLANNED, one, release=True)
+    assert (evidence in failure.evidence) if evidence else (failure is None)
+    assert failure is None or remedy in failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "evidence"),
+    [
+        ("UP", None),
+        ("UP 1/2", None),
+        ("DOWN", None),
+        ("DRAIN", "no new request goes to ubuntu1: it is DRAIN on ubuntu3"),
+        ("MAINT", "no new request goes to ubuntu1: it is MAINT on ubuntu3"),
+    ],
+)
+def test_a_server_that_was_left_drained(status, evidence):
+    servers = {"ubuntu3": {("nginx", "ubuntu1"): {"status": status}}, "ubuntu4": {}}
+    assert seen(balancers.admitted("ubuntu1", servers).failure) == evidence
+
+
+def test_a_port_is_blocked_for_those_who_did_not_get_through():
+    """Nodes that could not be asked, or reached it, are not named."""
+    answers = {
+        "ubuntu1": {"reach": (0, "192.168.56.13:7000 no answer within 2 s\n", "")},
+        "ubuntu2": {"reach": (0, "192.168.56.14:7000 Connection refused\n", "")},
+    }
+    ports = {check.name: seen(check.failure) for check in links.checks(facts(answers))}
+    assert ports["ubuntu3: port 7000"] == ("192.168.56.13:7000 from ubuntu1: no answer within 2 s")
+    assert ports["ubuntu4: port 7000"] == "192.168.56.14:7000 from ubuntu2: Connection refused"
+    assert ports["ubuntu2: port 7000"] is None
 
 
 def test_who_has_to_reach_whom():
