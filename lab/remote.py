@@ -50,9 +50,15 @@ class RemoteError(LabError):
 class Node:
     """One machine of the lab, reached over SSH as user vagrant, acting as root."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, greeting_seconds: float = 15) -> None:
+        """greeting_seconds: how long sshd may take until it says who it is."""
         self.name = name
-        self._connection = Connection(name, config=_config(), connect_timeout=5)
+        self._connection = Connection(
+            name,
+            config=_config(),
+            connect_timeout=min(5, greeting_seconds),
+            connect_kwargs={"banner_timeout": greeting_seconds},
+        )
         # Several threads share the connection; one of them opens it.
         self._opening = Lock()
         # One change of this node at a time: observing and acting on it belong together.

@@ -12,6 +12,7 @@ from fabric import Connection, task
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from lab.doctor import as_json, diagnose, report
 from lab.errors import LabError
 from lab.images import IMAGES
 from lab.matrix import table as matrix_table
@@ -20,6 +21,7 @@ from lab.progress import elapsed, phases, say
 from lab.tasks import balancers, diagrams, images, nodes, overlay, publishing
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
+from lab.tasks import doctor as examination
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
@@ -233,6 +235,20 @@ def status(context: Context, json: bool = False) -> None:  # noqa: A002
     sys.stdout.flush()
     if not found.healthy:
         raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")
+
+
+@task(help={"json": "one JSON object on standard output"})
+@_whole_lab
+def doctor(context: Context, json: bool = False) -> None:  # noqa: A002
+    """Find what is wrong, from the browser's side inwards; exit 0 only if nothing is."""
+    checks = examination.examine(Lab())
+    findings = diagnose(checks)
+    print(_json(as_json(checks, findings)) if json else report(findings) or "all is well")
+    sys.stdout.flush()
+    if findings:
+        names = ", ".join(finding.check for finding in findings)
+        raise LabError(f"doctor: {len(checks)} checks in {elapsed():.1f} s: {names}")
+    say("lab", f"doctor: {len(checks)} checks, all well")
 
 
 def _json(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -128,13 +128,12 @@ def _modes(found: Observation) -> list[str]:
     return list(dict.fromkeys(c.mode for c in found.running if c.mode))
 
 
-def _as_found(topology: Topology, node: str, found: Observation | None, *, stack: bool) -> Topology:
+def as_found(topology: Topology, node: str, modes: Collection[str], *, stack: bool) -> Topology:
     """The lab with a node in the one mode in which it was found, if a node can be given that."""
     if stack:
         return topology.with_overlay()
-    modes = _modes(found) if found else []
     for mode in MODES_OF_ONE_NODE:
-        if modes == [mode] and topology.alone(node):
+        if list(modes) == [mode] and topology.alone(node):
             return topology.with_mode(node, mode)
     return topology
 
@@ -148,8 +147,10 @@ def status(lab: Lab) -> Status:
     plans = {}
     if release:
         for name in lab.topology.names:
-            as_found = Lab(_as_found(lab.topology, name, found[name], stack=stack))
-            plans[name] = as_found.plan(release, name)
+            seen = found[name]
+            modes = _modes(seen) if seen else []
+            changed = Lab(as_found(lab.topology, name, modes, stack=stack))
+            plans[name] = changed.plan(release, name)
     return Status(lab.topology, release, found, plans)
 
 

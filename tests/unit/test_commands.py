@@ -92,6 +92,7 @@ def test_every_task_has_one_line_of_help():
         "deploy",
         "destroy",
         "diagram",
+        "doctor",
         "init",
         "logs",
         "push",

@@ -1,0 +1,134 @@
+"""The browser's side: the site, the virtual address, both HAProxys and their servers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from lab.checks.data import role
+from lab.checks.facts import Facts
+from lab.checks.nodes import container, health, on
+from lab.doctor import Check, Failure, each, some
+from lab.topology import MYSQL_ROLE_PORT
+
+Servers = dict[tuple[str, str], dict[str, str]]
+
+
+def checks(facts: Facts) -> Iterator[Check]:
+    yield site(facts)
+    yield address(facts)
+    balancers = facts.topology.settings.balancers
+    servers = {node: states(facts.answer(node, "servers").output) for node in balancers}
+    for name in facts.topology.nginx_nodes:
+        yield admitted(name, servers)
+    for node in balancers:
+        yield from haproxy(facts, node, servers[node])
+
+
+def site(facts: Facts) -> Check:
+    """As a browser comes to it. Of the servers one is enough."""
+    balancers, nginx = facts.topology.settings.balancers, facts.topology.nginx_nodes
+    page = facts.page("", "site")
+    failure = Failure(
+        f"http://{facts.topology.virtual_address}/: {page.said}", "fab logs --service=haproxy"
+    )
+    servers = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
+    needs = (each("the virtual address"), servers)
+    return Check("the site", failure if page.status != 200 else None, needs)
+
+
+def address(facts: Facts) -> Check:
+    """Held by one balancer. Each one's failure may be why it is not."""
+    balancers, virtual = facts.topology.settings.balancers, facts.topology.virtual_address
+    holders = [b for b in balancers if virtual in facts.answer(b, "held").output]
+    failure = None
+    if len(holders) != 1:
+        which = " and ".join(holders) or "no balancer"
+        remedy = on(balancers[-1], "docker restart keepalived")
+        failure = Failure(f"{virtual} is held by {which}", remedy)
+    programs = [(f"{b}: HAProxy", container(b, "keepalived")) for b in balancers]
+    return Check("the virtual address", failure, tuple(each(*one) for one in programs))
+
+
+def admitted(name: str, servers: dict[str, Servers]) -> Check:
+    """Whether new requests may go to a server: a deployment that was killed leaves it drained."""
+    status = {
+        node: found.get(("nginx", name), {}).get("status", "") for node, found in servers.items()
+    }
+    drained = {node: said for node, said in status.items() if said.startswith(("MAINT", "DRAIN"))}
+    said = ", ".join(f"{said} on {node}" for node, said in drained.items())
+    failure = Failure(f"no new request goes to {name}: it is {said}", "fab balance")
+    return Check(f"HAProxy admits {name}", failure if drained else None)
+
+
+def haproxy(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
+    alive = facts.answer(node, "haproxy")
+    failure = Failure(f"no answer: {alive.said}", on(node, "docker restart haproxy"))
+    own = f"{node}: HAProxy"
+    needs = (each(container(node, "haproxy"), f"{node}: files of haproxy"),)
+    yield Check(own, None if alive.output == "200" else failure, needs)
+    yield from _frontends(facts, node, servers)
+    for name in facts.topology.nginx_nodes:
+        yield _server(facts, node, name, servers)
+    yield from _mysql(facts, node, servers)
+    yield health(facts, node, "haproxy", own)
+    yield health(facts, node, "keepalived")
+
+
+def states(text: str) -> Servers:
+    """HAProxy's `show stat`: (proxy, server) to its columns."""
+    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
+    return {(row["pxname"], row["svname"]): row for row in rows}
+
+
+def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
+    named = ("web", "statistics", "mysql_primary", "mysql_replicas")
+    shut = [n for n in named if servers.get((n, "FRONTEND"), {}).get("status") != "OPEN"]
+    answer = facts.answer(node, "servers")
+    evidence = f"not open: {', '.join(shut)}" if servers else f"show stat: {answer.said}"
+    failure = Failure(evidence, "fab balance")
+    needs = (each(f"{node}: HAProxy"),)
+    yield Check(f"{node}: HAProxy's frontends", failure if shut else None, needs)
+
+
+def _server(facts: Facts, node: str, name: str, servers: Servers) -> Check:
+    found = servers.get(("nginx", name), {})
+    status, why = found.get("status", "absent"), found.get("last_chk", "")
+    failure = Failure(
+        f"HAProxy has {name} {status} {why}".strip(), f"fab -H {node} logs --service=haproxy"
+    )
+    behind = each(f"HAProxy admits {name}", f"{name}: port 80", *_way_to(facts, name))
+    needs = (each(f"{node}: HAProxy's frontends"), behind)
+    return Check(f"{node}: HAProxy to {name}", None if status.startswith("UP") else failure, needs)
+
+
+def _way_to(facts: Facts, name: str) -> tuple[str, ...]:
+    """A stack's nginx has no Django of its own."""
+    return () if facts.topology.overlay else (f"{name}: nginx to Django",)
+
+
+def _mysql(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
+    """HAProxy's servers are up as their roles say."""
+    names = facts.topology.settings.mysql
+    for proxy, called, wanted in (
+        ("mysql_primary", "MySQL's primary", "PRIMARY"),
+        ("mysql_replicas", "MySQL's replicas", "SECONDARY"),
+    ):
+        roles = {name for name in names if role(facts, name) == wanted}
+        up = {n for n in names if servers.get((proxy, n), {}).get("status", "").startswith("UP")}
+        failure = Failure(
+            f"HAProxy has {_listed(up)} up, and {wanted} is {_listed(roles)}",
+            f"fab -H {node} logs --service=haproxy",
+        )
+        reached = [f"{name}: port {MYSQL_ROLE_PORT}" for name in names]
+        roles_known = each(f"{node}: HAProxy's frontends", "MySQL: primary")
+        servers_well = each(*(f"{name}: MySQL" for name in names), *reached)
+        needs = (roles_known, servers_well)
+        # Of replicas there may be none: HAProxy then reads from the primary.
+        well = up == roles and (bool(up) or wanted == "SECONDARY")
+        yield Check(f"{node}: HAProxy to {called}", None if well else failure, needs)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

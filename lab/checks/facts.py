@@ -1,0 +1,163 @@
+"""What was found out about the lab, as records: what nodes and web servers answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.containers import Plan
+from lab.docker import LABEL, TASK
+from lab.doctor import Failure
+from lab.releases import Release
+from lab.topology import Topology
+
+LONGEST = 160
+LATE = "no answer in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command. status: None if it had to be killed, or nobody could be asked."""
+
+    status: int | None
+    output: str = ""
+    errors: str = ""
+
+    @property
+    def well(self) -> bool:
+        return self.status == 0
+
+    @property
+    def said(self) -> str:
+        """Its last line, for people."""
+        if self.status is None:
+            return LATE
+        lines = (self.errors.strip() or self.output.strip()).splitlines()
+        return shortened(lines[-1]) if lines else f"it ended with {self.status} and said nothing"
+
+
+NOT_ASKED = Answer(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What this machine got by HTTP. status: 0 if nothing; then text says why."""
+
+    status: int
+    text: str = ""
+    release: str = ""
+
+    @property
+    def said(self) -> str:
+        return f"HTTP {self.status}" if self.status else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of the lab as it was found. networks: name to its address there."""
+
+    name: str
+    service: str
+    mode: str
+    state: str
+    digest: str = ""
+    health: str = ""
+    health_said: str = ""
+    exit_code: int = 0
+    ended: str = ""
+    networks: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    task: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A node's answers (provision/node/files/lab-examine).
+
+    ahead: seconds by which its clock is ahead of this machine's; docker: the answer of the command
+    that listed the containers; inside: container to question to answer.
+    """
+
+    ahead: float
+    docker: Answer
+    containers: Mapping[str, Container]
+    answers: Mapping[str, Answer]
+    inside: Mapping[str, Mapping[str, Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it.
+
+    topology: each node in the mode in which it was found; nodes: a node that could not be asked has
+    that instead; pages: (nginx's node, or '' for the virtual address; what was asked) to what
+    came; authority: of the registry's certificate, PEM; now: seconds since 1970;
+    load: processes that want to run, per processor of this machine.
+    """
+
+    topology: Topology
+    release: Release | None
+    plans: Mapping[str, Plan]
+    nodes: Mapping[str, Examined | Failure]
+    pages: Mapping[tuple[str, str], Page]
+    authority: str
+    now: float
+    load: float
+
+    def answer(self, node: str, question: str) -> Answer:
+        found = self.nodes[node]
+        return NOT_ASKED if isinstance(found, Failure) else found.answers.get(question, NOT_ASKED)
+
+    def inside(self, node: str, container: str, question: str) -> Answer:
+        found = self.nodes[node]
+        if isinstance(found, Failure):
+            return NOT_ASKED
+        return found.inside.get(container, {}).get(question, NOT_ASKED)
+
+    def containers(self, node: str) -> Mapping[str, Container]:
+        found = self.nodes[node]
+        return {} if isinstance(found, Failure) else found.containers
+
+    def page(self, node: str, question: str) -> Page:
+        return self.pages.get((node, question), Page(0, LATE))
+
+
+def examined(told: Mapping[str, Any], sent: float, received: float) -> Examined:
+    """Reads what lab-examine printed. sent, received: when it was asked and had answered, here."""
+    inside: dict[str, dict[str, Answer]] = {}
+    for container, question, answer in told["inside"]:
+        inside.setdefault(container, {})[question] = Answer(*answer)
+    containers = [_container(one) for one in told["containers"]]
+    return Examined(
+        ahead=min(told["time"] - sent, max(0.0, told["time"] - received)),
+        docker=Answer(*told["docker"]),
+        containers={one.name: one for one in containers},
+        answers={name: Answer(*answer) for name, answer in told["answers"].items()},
+        inside=inside,
+    )
+
+
+def _container(inspected: Mapping[str, Any]) -> Container:
+    labels, state = inspected["Config"]["Labels"], inspected["State"]
+    health = state.get("Health") or {}
+    last = (health.get("Log") or [{}])[-1]
+    networks = inspected["NetworkSettings"]["Networks"]
+    return Container(
+        name=inspected["Name"].lstrip("/"),
+        service=labels[LABEL],
+        mode=labels.get("lab.mode", ""),
+        state=state["Status"],
+        digest=labels.get("lab.digest", ""),
+        health=health.get("Status", ""),
+        health_said=shortened(" ".join(last.get("Output", "").split())),
+        exit_code=state["ExitCode"],
+        ended=state["FinishedAt"][:19].replace("T", " "),
+        networks={name: network["IPAddress"] for name, network in networks.items()},
+        environment=dict(line.split("=", 1) for line in inspected["Config"]["Env"]),
+        task=TASK in labels,
+    )
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -1,0 +1,245 @@
+"""Each node as a machine: SSH, Docker, disk, memory, clock, names, firewall, files, containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab import docker, render
+from lab.checks.facts import Answer, Container, Examined, Facts, shortened
+from lab.containers import Container as Planned
+from lab.containers import File
+from lab.doctor import Check, Failure, each
+from lab.modes.web import RELEASE_FILE
+from lab.plan import WEB
+
+# Below these a node is about to fail: MiB of disk, shares of a file system's inodes and of memory.
+DISK_MIB, INODES_PERCENT, MEMORY_SHARE = 256, 98, 0.04
+# Seconds. Cassandra decides by its clocks which of two writes was the last.
+CLOCK_SECONDS = 1.0
+
+
+def checks(facts: Facts, node: str) -> Iterator[Check]:
+    yield ssh(facts, node)
+    yield from machine(facts, node)
+    yield from files(facts, node)
+    yield from containers(facts, node)
+
+
+def ssh(facts: Facts, node: str) -> Check:
+    found = facts.nodes[node]
+    return Check(f"{node}: SSH", found if isinstance(found, Failure) else None)
+
+
+def no_answer(lab: str, node: str, why: str, machine: str) -> Failure:
+    """machine: the state of the node's container on this machine; empty if it has none."""
+    if "lab-examine: command not found" in why:
+        return Failure("it was provisioned by an earlier version", "fab up")
+    remedies = {
+        "paused": f"docker unpause {lab}-{node}",
+        "running": f"docker exec {lab}-{node} systemctl restart ssh",
+    }
+    state = f"; its container {lab}-{node} is {machine}" if machine else ""
+    return Failure(shortened(why) + state, remedies.get(machine, f"vagrant up {node}"))
+
+
+def machine(facts: Facts, node: str) -> Iterator[Check]:
+    needs = (each(f"{node}: SSH"),)
+    found = facts.nodes[node]
+    asked = found if isinstance(found, Examined) else None
+    for name, failure in (
+        ("disk", disk(node, facts.answer(node, "disk"))),
+        ("memory", memory(node, facts.answer(node, "memory"))),
+        ("clock", clock(node, asked.ahead if asked else 0.0)),
+        ("names", names(facts, node)),
+        ("firewall", firewall(facts, node)),
+    ):
+        yield Check(f"{node}: {name}", failure, needs)
+    listed = asked.docker if asked else Answer(None)
+    failure = None if listed.well else _docker(node, listed, facts.answer(node, "daemon"))
+    yield Check(f"{node}: Docker", failure, needs)
+
+
+def _docker(node: str, listed: Answer, daemon: Answer) -> Failure:
+    active, _, process = daemon.output.partition("\n")
+    if process.strip().startswith("T"):
+        return Failure(
+            f"dockerd is stopped by a signal ({listed.said})",
+            on(node, "systemctl kill --kill-whom=main --signal=CONT docker"),
+        )
+    return Failure(
+        f"docker.service is {active or 'unknown'}: {listed.said}",
+        on(node, "systemctl restart docker"),
+    )
+
+
+def on(node: str, command: str) -> str:
+    """The command line that runs a command as root on a node."""
+    return f"vagrant ssh {node} -c 'sudo {command}'"
+
+
+def disk(node: str, answer: Answer) -> Failure | None:
+    for line in answer.output.splitlines()[1:]:
+        path, available, _, inodes = line.split()
+        full = inodes.rstrip("%").isdecimal() and int(inodes.rstrip("%")) >= INODES_PERCENT
+        if int(available) < DISK_MIB or full:
+            what = f"{inodes} of its inodes are used" if full else f"{available} MiB are free"
+            return Failure(
+                f"{path}: {what}",
+                on(node, f"du -xhd1 {path} | sort -h | tail") + f", and remove what fills {path}",
+            )
+    return None if answer.well else unanswered(node, answer)
+
+
+def memory(node: str, answer: Answer) -> Failure | None:
+    """Of the node's own limit, or of the machine, whichever is less."""
+    words = [line.split() for line in answer.output.splitlines()]
+    found = {row[0]: int(row[1]) for row in words if len(row) > 1}
+    if "MemAvailable:" not in found:
+        return unanswered(node, answer)
+    total, available = found["MemTotal:"] * 1024, found["MemAvailable:"] * 1024
+    # The cgroup's limit and what is in use, part of which is only the files' cache.
+    plain = [row[0] for row in words if len(row) == 1]
+    if len(plain) > 1 and plain[0] != "max" and int(plain[0]) < total:
+        cache = found.get("total_inactive_file", found.get("inactive_file", 0))
+        total = int(plain[0])
+        available = min(available, total - int(plain[1]) + cache)
+    if available >= MEMORY_SHARE * total:
+        return None
+    advice = on(node, "ps axo rss,comm --sort=-rss | head") + ": end what takes most"
+    return Failure(
+        f"{available // 2**20} MiB of {total // 2**20} MiB are free",
+        f"{advice}, or raise its memory in lab.yml",
+    )
+
+
+def clock(node: str, ahead: float) -> Failure | None:
+    if abs(ahead) <= CLOCK_SECONDS:
+        return None
+    way = "ahead of" if ahead > 0 else "behind"
+    return Failure(
+        f"{abs(ahead):.1f} s {way} this machine's",
+        on(node, "timedatectl set-ntp true") + f", or `vagrant reload {node}`",
+    )
+
+
+def names(facts: Facts, node: str) -> Failure | None:
+    answer = facts.answer(node, "names")
+    found = dict(line.split()[:2] for line in answer.output.splitlines() if len(line.split()) > 1)
+    for name in facts.topology.names:
+        if found.get(name) != facts.topology.address(name):
+            return Failure(
+                f"{name} is {found.get(name, 'unknown')} here, not {facts.topology.address(name)}",
+                f"correct it in {node}'s /etc/hosts, or `vagrant reload {node}`",
+            )
+    return None
+
+
+def firewall(facts: Facts, node: str) -> Failure | None:
+    answer = facts.answer(node, "firewall")
+    wanted = rules(render.firewall(facts.topology, node))
+    lines = answer.output.splitlines()
+    found = [line for line in lines if line.startswith("-A LAB ")]
+    entered = any(
+        line.startswith("-A PREROUTING -i ") and line.endswith(" -j LAB") for line in lines
+    )
+    if entered and found == wanted:
+        return None
+    missing = [rule for rule in wanted if rule not in found]
+    strange = [rule for rule in found if rule not in wanted]
+    evidence = "; ".join(
+        [
+            *(["no packet is led through the chain LAB"] if not entered else []),
+            *([f"{len(missing)} of {len(wanted)} rules are missing"] if missing else []),
+            *([f"not the lab's: {strange[0]}"] if strange else []),
+        ]
+    )
+    return Failure(evidence or "the rules are in another order", on(node, "lab-firewall"))
+
+
+def rules(text: str) -> list[str]:
+    """What iptables shows of the rules that lab-firewall makes of its file."""
+    shown = []
+    for line in text.splitlines():
+        ports, addresses, protocol = line.split()
+        for address in addresses.split(","):
+            shown.append(
+                f"-A LAB -s {address}/32 -p {protocol} -m multiport --dports {ports} -j RETURN"
+            )
+        opening = "-m tcp --tcp-flags FIN,SYN,RST,ACK SYN " if protocol == "tcp" else ""
+        shown.append(f"-A LAB -p {protocol} {opening}-m multiport --dports {ports} -j DROP")
+    return shown
+
+
+def files(facts: Facts, node: str) -> Iterator[Check]:
+    """The files of the node itself, and those of each container."""
+    plan = facts.plans[node]
+    needs = (each(f"{node}: SSH"),)
+    yield Check(f"{node}: files", _changed(facts, node, plan.files, "fab up"), needs)
+    for planned in plan.containers:
+        if planned.reads or planned.files:
+            remedy = "fab deploy" if planned.service in WEB else "fab up"
+            failure = _changed(facts, node, (*planned.reads, *planned.files), remedy)
+            yield Check(f"{node}: files of {planned.name}", failure, needs)
+
+
+def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> Failure | None:
+    lines = facts.answer(node, "files").output.splitlines()
+    found = {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+    # The release has a check of its own.
+    wanted = tuple(file for file in wanted if file.path != RELEASE_FILE)
+    changed = docker.changed(wanted, docker.Observation(files=found))
+    if not changed:
+        return None
+    state = "is not as the lab has it" if changed[0].path in found else "is missing"
+    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+    return Failure(f"{changed[0].path} {state}{more}", remedy)
+
+
+def containers(facts: Facts, node: str) -> Iterator[Check]:
+    plan, found = facts.plans[node], facts.containers(node)
+    needs = (each(f"{node}: Docker"),)
+    for planned in plan.containers:
+        failure = state(node, planned, found.get(planned.name), release=bool(facts.release))
+        yield Check(container(node, planned.name), failure, needs)
+    wanted = {planned.name for planned in plan.containers}
+    strange = sorted(name for name, one in found.items() if not one.task and name not in wanted)
+    failure = Failure(f"{', '.join(strange)} should not be there", "fab up") if strange else None
+    yield Check(f"{node}: nothing else of the lab", failure, needs)
+
+
+def container(node: str, name: str) -> str:
+    return f"{node}: container {name}"
+
+
+def state(node: str, planned: Planned, found: Container | None, *, release: bool) -> Failure | None:
+    """Whether a container runs, and as planned. What it does is judged by asking it."""
+    name, web = planned.name, planned.service in WEB
+    if found is None:
+        return Failure("is absent", "fab deploy" if web else "fab up")
+    if found.state == "paused":
+        return Failure("is paused", on(node, f"docker unpause {name}"))
+    if found.state == "restarting":
+        return Failure(
+            f"ends again and again, last with {found.exit_code}",
+            f"fab -H {node} logs --service={planned.service}",
+        )
+    if found.state != "running":
+        ended = f"is {found.state}: it ended with {found.exit_code} at {found.ended} UTC"
+        return Failure(ended, on(node, f"docker start {name}"))
+    if release and not web and found.digest != planned.digest:
+        return Failure("is not as lab.yml and the release say", "fab up")
+    return None
+
+
+def unanswered(node: str, answer: Answer) -> Failure:
+    return Failure(answer.said, f"vagrant ssh {node}")
+
+
+def health(facts: Facts, node: str, name: str, *functions: str) -> Check:
+    """Docker's own health check of a container that does, when asked, what it should."""
+    found = facts.containers(node).get(name)
+    ill = found is not None and found.health == "unhealthy"
+    said = found.health_said if found else ""
+    failure = Failure(f"Docker says unhealthy: {said}", on(node, f"docker restart {name}"))
+    needs = each(container(node, name), *functions)
+    return Check(f"{node}: health of {name}", failure if ill else None, (needs,))

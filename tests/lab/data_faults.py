@@ -1,0 +1,108 @@
+"""Faults of MySQL, of Cassandra and of what lies in them, in the form of tests/lab/faults.py."""
+
+from contextlib import contextmanager
+
+from lab.secrets import SECRETS
+from tests.conftest import TOPOLOGY
+from tests.lab import replicas
+from tests.lab.faults import at
+from tests.nodes.conftest import ssh
+
+# Nobody's, of the same form as the lab's own.
+WRONG = "x" * 32
+
+
+def primary(lab):
+    for name in TOPOLOGY.settings.mysql:
+        if sql(lab, name, "SELECT @@super_read_only").strip() == "0":
+            return name
+    raise AssertionError("there is no primary")
+
+
+def at_primary(make):
+    return at(primary, TOPOLOGY.settings.mysql, make)
+
+
+def sql(lab, node, statement):
+    client = ("docker", "exec", "mysql", "mysql", "-uroot", "--batch", "--skip-column-names")
+    return lab.nodes[node].run(*client, "--execute", statement)
+
+
+@contextmanager
+def lagging(lab):
+    """The replicas apply nothing, and something was written."""
+    server = primary(lab)
+    first, second = (name for name in TOPOLOGY.settings.mysql if name != server)
+    row = "('written by a test', '', '2000-01-01')"
+    with replicas.frozen(lab):
+        sql(lab, server, f"INSERT INTO djangodb.django_session VALUES {row}")  # noqa: S608
+        try:
+            yield {"found": first, "other": second}
+        finally:
+            away = "DELETE FROM djangodb.django_session WHERE session_key = 'written by a test'"
+            sql(lab, server, away)
+
+
+@contextmanager
+def table_missing(lab):
+    table, away = "djangodb.django_session", "djangodb.django_session_away"
+    server = primary(lab)
+    sql(lab, server, f"RENAME TABLE {table} TO {away}")
+    try:
+        yield {}
+    finally:
+        sql(lab, primary(lab), f"RENAME TABLE {away} TO {table}")
+
+
+@contextmanager
+def mysql_password_changed(lab):
+    """The right one goes back through standard input."""
+    server = lab.nodes[primary(lab)]
+    client = "sudo docker exec -i mysql mysql -uroot"
+    alter = "ALTER USER django IDENTIFIED BY '{}';\n"
+    ssh(server.name, client, alter.format(WRONG))
+    try:
+        yield {}
+    finally:
+        secret = (SECRETS / "mysql_django_password").read_text()
+        ssh(server.name, client, alter.format(secret))
+
+
+AS_ADMINISTRATOR = """
+from posts.cluster import cluster
+ring = cluster("lab_admin", {password!r}, request_timeout=30)
+session = ring.connect(wait_for_all_pools=True)
+session.execute({statement!r})
+# Nodes remember whom they let in, and what they may do, for a minute.
+for host in ring.metadata.all_hosts():
+    for cache in {caches}:
+        keys = session.execute("SELECT * FROM system_views." + cache, host=host).all()
+        for key in (key for key in keys if key.role == "django"):
+            where = " AND ".join(name + " = %s" for name in key._fields)
+            session.execute("DELETE FROM system_views." + cache + " WHERE " + where, key, host=host)
+ring.shutdown()
+"""
+
+
+def cql(statement):
+    """Run by the administrator, whose password goes through standard input."""
+    caches = ("credentials_cache_keys", "roles_cache_keys", "permissions_cache_keys")
+    password = (SECRETS / "cassandra_admin_password").read_text()
+    program = AS_ADMINISTRATOR.format(password=password, statement=statement, caches=caches)
+    found = "$(sudo docker ps --quiet --filter label=lab.service=django | head -n 1)"
+    shell = f"sudo docker exec -i {found} python manage.py shell --no-imports"
+    ssh(TOPOLOGY.web[0].django, shell, program)
+
+
+def by_cql(do, undo):
+    """undo: may hold the name of a secret, as {name}."""
+
+    @contextmanager
+    def act(lab):
+        cql(do)
+        try:
+            yield {}
+        finally:
+            cql(undo.format(**{path.name: path.read_text() for path in SECRETS.iterdir()}))
+
+    return act

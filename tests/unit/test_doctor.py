@@ -1,0 +1,389 @@
+"""Which failing check is the culprit; and what single answers are taken for."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from lab import plan
+from lab.checks import balancers, checks, data, links, machine, nodes, questions, registry
+from lab.checks.facts import LATE, Answer, Container, Examined, Facts, examined
+from lab.doctor import Check, Failure, Finding, as_json, diagnose, each, report, some
+from lab.images import IMAGES
+from lab.mode_names import MODES_OF_ONE_NODE
+from lab.releases import Release
+from lab.site import Site
+from tests.unit.delivered import LAB
+
+FAILURE = Failure("seen", "do")
+
+
+def chain(*failing):
+    """A browser's way to a page: two servers of which one is enough, each on a node of its own."""
+    checks = (
+        Check("site", None, (each("address"), some(("one", "two")))),
+        Check("address", None),
+        Check("one", None, (each("node 1"),)),
+        Check("two", None, (each("node 2", "disk 2"),)),
+        Check("node 1", None),
+        Check("disk 2", None, (each("node 2"),)),
+        Check("node 2", None),
+    )
+    return tuple(replace(c, failure=FAILURE if c.name in failing else None) for c in checks)
+
+
+@pytest.mark.parametrize(
+    ("failing", "culprits"),
+    [
+        ((), {}),
+        (("site",), {"site": ()}),
+        (("address", "site"), {"address": ("site",)}),
+        (("one",), {"one": ()}),
+        # One server is enough for the site: whatever it fails for, it is not that.
+        (("one", "site"), {"site": (), "one": ()}),
+        (("one", "two", "site"), {"one": ("site",), "two": ("site",)}),
+        (("node 2", "disk 2", "two"), {"node 2": ("two", "disk 2")}),
+        (("disk 2", "two"), {"disk 2": ("two",)}),
+        # What lies between passes: the far end does not excuse.
+        (("node 2", "two"), {"node 2": ("two",)}),
+        (
+            ("node 1", "one", "node 2", "two", "site"),
+            {"node 1": ("site", "one"), "node 2": ("site", "two")},
+        ),
+    ],
+    ids=lambda value: "+".join(value) or "none",
+)
+def test_the_culprit_is_the_failing_check_whose_own_needs_are_met(failing, culprits):
+    findings = diagnose(chain(*failing))
+    assert {finding.check: finding.hidden for finding in findings} == culprits
+
+
+@pytest.mark.parametrize(
+    ("checks", "mistake"),
+    [
+        ((Check("a", None, (each("b"),)),), "a needs what nobody checks"),
+        ((Check("a", None), Check("a", None)), "checked twice"),
+        ((Check("a", None, (each("b"),)), Check("b", None, (each("a"),))), "cycle"),
+    ],
+    ids=["unknown", "twice", "circle"],
+)
+def test_checks_that_contradict_each_other_are_refused(checks, mistake):
+    with pytest.raises(ValueError, match=mistake):
+        diagnose(checks)
+
+
+def test_the_report_says_what_fails_the_evidence_and_the_remedy():
+    findings = (Finding("ubuntu1: disk", "/: 3 MiB are free", "remove", ("the site", "MySQL")),)
+    assert report(findings).splitlines() == [
+        "ubuntu1: disk",
+        "  seen    /: 3 MiB are free",
+        "  remedy  remove",
+        "  not judged because of it: 2 more that fail",
+    ]
+    assert as_json(chain(), findings) == {
+        "checks": 7,
+        "findings": [
+            {
+                "check": "ubuntu1: disk",
+                "evidence": "/: 3 MiB are free",
+                "remedy": "remove",
+                "not_judged": ["the site", "MySQL"],
+            }
+        ],
+    }
+
+
+DF = "Mounted on      Avail Use% IUse%\n/               62146  34%    6%\n/run            {}\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "evidence"),
+    [
+        ("12053   1%    1%", None),
+        ("255   99%    1%", "/run: 255 MiB are free"),
+        ("12053   1%    99%", "/run: 99% of its inodes are used"),
+        ("12053   1%    -", None),
+    ],
+)
+def test_a_full_disk(row, evidence):
+    assert seen(nodes.disk("ubuntu1", Answer(0, DF.format(row)))) == evidence
+
+
+CGROUP = "{}\n{}\ninactive_file 4096\ntotal_inactive_file {}\nMemTotal: 24000000 kB\n"
+GIB, MIB = 2**30, 2**20
+
+
+@pytest.mark.parametrize(
+    ("limit", "usage", "cache", "machine_free", "evidence"),
+    [
+        (4 * GIB, 3 * GIB, 0, 9_000_000, None),
+        (4 * GIB, 4 * GIB - 100 * MIB, 0, 9_000_000, "100 MiB of 4096 MiB are free"),
+        (4 * GIB, 4 * GIB - 100 * MIB, GIB, 9_000_000, None),
+        # No limit: 2**63 less a page is how the kernel says it.
+        (2**63 - 4096, 4 * GIB, 0, 9_000_000, None),
+        (2**63 - 4096, 4 * GIB, 0, 900_000, "878 MiB of 23437 MiB are free"),
+        ("max", 4 * GIB, 0, 900_000, "878 MiB of 23437 MiB are free"),
+        # The machine's own memory is short before the node's limit is reached.
+        (4 * GIB, GIB, 0, 102_400, "100 MiB of 4096 MiB are free"),
+    ],
+)
+def test_short_memory(limit, usage, cache, machine_free, evidence):
+    text = CGROUP.format(limit, usage, cache) + f"MemAvailable: {machine_free} kB\n"
+    assert seen(nodes.memory("ubuntu1", Answer(2, text))) == evidence
+
+
+@pytest.mark.parametrize(
+    ("ahead", "evidence"),
+    [
+        (0.9, None),
+        (-0.9, None),
+        (61.5, "61.5 s ahead of this machine's"),
+        (-3.0, "3.0 s behind this machine's"),
+    ],
+)
+def test_a_clock_that_differs(ahead, evidence):
+    assert seen(nodes.clock("ubuntu1", ahead)) == evidence
+
+
+@pytest.mark.parametrize(
+    ("told", "ahead"),
+    [(1000.0, 0.0), (1002.0, 0.0), (1004.0, 0.0), (1064.0, 60.0), (940.0, -60.0)],
+)
+def test_a_node_s_clock_is_within_what_the_asking_took(told, ahead):
+    """Asked at 1000 and answered at 1004, here: whatever it said between is right."""
+    answers = {"time": told, "docker": [0, "", ""], "containers": [], "answers": {}, "inside": []}
+    assert examined(answers, 1000.0, 1004.0).ahead == ahead
+
+
+@pytest.mark.parametrize(
+    ("gtids", "count"),
+    [
+        ("", 0),
+        ("3f9e090c-7c2c-562b-8f8d-ae9bee67f506:66", 1),
+        ("3f9e090c-7c2c-562b-8f8d-ae9bee67f506:1-65", 65),
+        (
+            "3f9e090c-7c2c-562b-8f8d-ae9bee67f506:1-5:7:9-10,3f9e090c-7c2c-562b-8f8d-ae9bee67f507:3",
+            9,
+        ),
+    ],
+)
+def test_how_many_transactions_a_set_holds(gtids, count):
+    assert data.transactions(gtids) == count
+
+
+def test_what_iptables_shows_of_the_firewall_s_file():
+    text = "3306,9042 10.0.0.1,10.0.0.2 tcp\n7946 10.0.0.1 udp\n"
+    assert nodes.rules(text) == [
+        "-A LAB -s 10.0.0.1/32 -p tcp -m multiport --dports 3306,9042 -j RETURN",
+        "-A LAB -s 10.0.0.2/32 -p tcp -m multiport --dports 3306,9042 -j RETURN",
+        "-A LAB -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m multiport --dports 3306,9042"
+        " -j DROP",
+        "-A LAB -s 10.0.0.1/32 -p udp -m multiport --dports 7946 -j RETURN",
+        "-A LAB -p udp -m multiport --dports 7946 -j DROP",
+    ]
+
+
+def test_haproxy_s_states_are_read_by_proxy_and_server():
+    text = "# pxname,svname,status,\nnginx,ubuntu1,DRAIN,\nnginx,BACKEND,UP,\n\n"
+    found = balancers.states(text)
+    assert found["nginx", "ubuntu1"]["status"] == "DRAIN"
+    assert balancers.states("") == {}
+
+
+@pytest.mark.parametrize(
+    ("why", "container", "evidence", "remedy"),
+    [
+        (
+            "ubuntu2: no answer over SSH (Error reading SSH protocol banner)",
+            "paused",
+            "; its container lab-ubuntu2 is paused",
+            "docker unpause lab-ubuntu2",
+        ),
+        ("timed out", "exited", "timed out; its container lab-ubuntu2 is exited", "vagrant up"),
+        ("refused", "running", "is running", "docker exec lab-ubuntu2 systemctl restart ssh"),
+        ("timed out", "", "timed out", "vagrant up ubuntu2"),
+        ("sudo: lab-examine: command not found", "running", "earlier version", "fab up"),
+    ],
+    ids=["paused", "ended", "no sshd", "virtual machine", "old provisioning"],
+)
+def test_a_node_that_does_not_answer(why, container, evidence, remedy):
+    failure = nodes.no_answer("lab", "ubuntu2", why, container)
+    assert evidence in failure.evidence
+    assert failure.remedy.startswith(remedy)
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RELEASE = Release(name="20261124-0815-abcdef", time="", tags=dict.fromkeys(IMAGES, "1"))
+
+
+class Anything(dict):
+    def __missing__(self, name):
+        return name
+
+
+SITE = Site(LAB, Anything(), Anything(), RELEASE.name)
+PLANS = {node: plan.plan(SITE, node) for node in LAB.names}
+
+
+def facts(answers, load=0.5):
+    """Of a node, what it is asked is answered so; of all else nothing is known."""
+    found = {
+        node: Examined(0.0, Answer(0), {}, {name: Answer(*a) for name, a in asked.items()}, {})
+        for node, asked in answers.items()
+    }
+    for node in LAB.names:
+        found.setdefault(node, Failure("not asked", ""))
+    return Facts(LAB, RELEASE, PLANS, found, {}, "", 0.0, load)
+
+
+@pytest.mark.parametrize(
+    ("asked", "step", "evidence"),
+    [
+        ({"a": ["", ""], "b": ["", ""]}, "login", ""),
+        ({"a": ["login", "bad password"], "b": ["login", "bad password"]}, "login", "bad password"),
+        # Another node serves: so would it the application.
+        ({"a": ["read", "no answer within 3 s"], "b": ["", ""]}, "read", ""),
+        ({"a": ["connect", "refused"], "b": ["read", "no permission"]}, "read", "no permission"),
+        ({"a": ["connect", "refused"], "b": ["connect", "refused"]}, "read", ""),
+    ],
+)
+def test_cassandra_is_well_if_any_node_does_what_it_is_asked(asked, step, evidence):
+    found = facts({"ubuntu1": {"cassandra": (0, json.dumps(asked), "")}})
+    assert evidence in data.asked(found, step)
+    assert bool(data.asked(found, step)) == bool(evidence)
+
+
+@pytest.mark.parametrize(
+    ("state", "evidence"),
+    [
+        ({"state": "ONLINE", "held": False}, None),
+        ({"state": "RECOVERING", "held": False}, "it is RECOVERING in the group"),
+        ({"state": "ONLINE", "held": True}, "the others do not confirm its role"),
+        ("", "its role endpoint (port 9200): Connection refused"),
+    ],
+)
+def test_a_mysql_server_is_judged_by_its_place_in_the_group(state, evidence):
+    told = (0, json.dumps(state), "") if state else (7, "", "curl: (7)\nConnection refused")
+    failure = data.member(facts({"ubuntu2": {"group": told}}), "ubuntu2")
+    assert (evidence in failure.evidence) if evidence else (failure is None)
+
+
+def test_only_what_came_late_is_excused_and_only_by_an_overloaded_machine():
+    late = Check("late", Failure(f"/ready: {LATE}", ""))
+    wrong = Check("wrong", Failure("HTTP 500", ""))
+    busy, idle = facts({}, load=20.0), facts({}, load=1.0)
+
+    def culprits(*checks):
+        return [finding.check for finding in diagnose(checks)]
+
+    assert culprits(*machine.excuse(busy, (late, wrong))) == ["this machine", "wrong"]
+    assert culprits(*machine.excuse(idle, (late, wrong))) == ["late", "wrong"]
+    assert culprits(*machine.excuse(busy, (wrong,))) == ["wrong"]
+
+
+PLANNED = next(c for c in PLANS["ubuntu1"].containers if c.name == "mysql")
+
+
+@pytest.mark.parametrize(
+    ("found", "evidence", "remedy"),
+    [
+        ({}, None, ""),
+        (None, "is absent", "fab up"),
+        ({"state": "paused"}, "is paused", "sudo docker unpause mysql"),
+        ({"state": "restarting", "exit_code": 3}, "last with 3", "fab -H ubuntu1 logs"),
+        ({"state": "exited", "exit_code": 137}, "it ended with 137", "sudo docker start mysql"),
+        ({"digest": "older"}, "is not as lab.yml and the release say", "fab up"),
+        # What a container does is asked of itself: Docker's opinion comes late.
+        ({"health": "unhealthy"}, None, ""),
+    ],
+)
+def test_a_container_has_to_run_as_planned(found, evidence, remedy):
+    as_planned = Container("mysql", "mysql", "", "running", PLANNED.digest)
+    one = None if found is None else replace(as_planned, **found)
+    failure = nodes.state("ubuntu1", PLANNED, one, release=True)
+    assert (evidence in failure.evidence) if evidence else (failure is None)
+    assert failure is None or remedy in failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "evidence"),
+    [
+        ("UP", None),
+        ("UP 1/2", None),
+        ("DOWN", None),
+        ("DRAIN", "no new request goes to ubuntu1: it is DRAIN on ubuntu3"),
+        ("MAINT", "no new request goes to ubuntu1: it is MAINT on ubuntu3"),
+    ],
+)
+def test_a_server_that_was_left_drained(status, evidence):
+    servers = {"ubuntu3": {("nginx", "ubuntu1"): {"status": status}}, "ubuntu4": {}}
+    assert seen(balancers.admitted("ubuntu1", servers).failure) == evidence
+
+
+def test_a_port_is_blocked_for_those_who_did_not_get_through():
+    """Nodes that could not be asked, or reached it, are not named."""
+    answers = {
+        "ubuntu1": {"reach": (0, "192.168.56.13:7000 no answer within 2 s\n", "")},
+        "ubuntu2": {"reach": (0, "192.168.56.14:7000 Connection refused\n", "")},
+    }
+    ports = {check.name: seen(check.failure) for check in links.checks(facts(answers))}
+    assert ports["ubuntu3: port 7000"] == ("192.168.56.13:7000 from ubuntu1: no answer within 2 s")
+    assert ports["ubuntu4: port 7000"] == "192.168.56.14:7000 from ubuntu2: Connection refused"
+    assert ports["ubuntu2: port 7000"] is None
+
+
+def test_who_has_to_reach_whom():
+    """In the lab as it is delivered."""
+    ring = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
+    found = {(node, port): sources for node, port, sources in questions.links(LAB)}
+    assert found == {
+        ("ubuntu1", 80): ("ubuntu3", "ubuntu4"),
+        ("ubuntu2", 80): ("ubuntu3", "ubuntu4"),
+        ("ubuntu4", 80): ("ubuntu3",),
+        ("ubuntu3", 29000): ("ubuntu4",),
+        **{(node, 9200): tuple(b for b in ring[2:] if b != node) for node in ring[:3]},
+        **{(node, 33061): tuple(n for n in ring[:3] if n != node) for node in ring[:3]},
+        **{(node, 9042): tuple(n for n in ring[:3] if n != node) for node in ring},
+        **{(node, 7000): tuple(n for n in ring if n != node) for node in ring},
+    }
+
+
+@pytest.mark.parametrize(
+    ("day", "evidence"),
+    [
+        (1, ""),
+        (11, "expired on 2026-01-11"),
+        (-1, "is not valid before 2026-01-01"),
+    ],
+)
+def test_a_certificate_is_judged_by_its_dates(day, evidence):
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    pem = certificate(begin, begin + timedelta(days=10))
+    assert registry.invalid(pem, (begin + timedelta(days=day)).timestamp()) == evidence
+
+
+def certificate(begin, end):
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    builder = builder.public_key(key.public_key()).serial_number(1)
+    signed = builder.not_valid_before(begin).not_valid_after(end).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+def test_of_a_lab_in_which_nobody_answers_each_node_is_a_culprit_and_nothing_else(mode):
+    """In every mode the checks fit together, and all that they find has these four reasons."""
+    lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
+    authority = certificate(NOW, NOW + timedelta(days=1))
+    plans = {node: plan.plan(replace(SITE, topology=lab), node) for node in lab.names}
+    found = replace(facts({}), topology=lab, plans=plans, authority=authority, now=NOW.timestamp())
+    culprits = [finding.check for finding in diagnose(checks(found))]
+    assert culprits == [f"{node}: SSH" for node in lab.names]
+
+
+def seen(failure):
+    return failure.evidence if failure else None
