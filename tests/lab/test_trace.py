@@ -173,7 +173,7 @@ def dead_server(running):
 def test_a_request_whose_first_server_is_dead_shows_the_retry(running, client, dead_server):
     details = []
     for _ in TOPOLOGY.web:
-        status, headers, _ = client.get("/accounts/login/")
+        status, headers, _ = client.get("/posts/")
         assert status == 200
         (timeline,) = timelines(running, headers["X-Request-ID"], 1)
         details.append(timeline.hops[0].detail)
