@@ -11,6 +11,7 @@ from rich.console import Console
 from lab.errors import LabError
 from lab.log_lines import shown
 from lab.plan import ALL
+from lab.progress import say
 from lab.tasks.context import Lab
 
 # A node and what it printed; None at its end, or what went wrong.
@@ -42,9 +43,11 @@ def show(
             console.print(shown(lab.topology.names, node, line, raw=raw))
             continue
         going.discard(node)
-        failed += [str(line)] if line else []
+        if line:
+            say(node, str(line))
+            failed.append(node)
     if failed:
-        raise LabError("\n".join(failed))
+        raise LabError(f"the logs of {', '.join(failed)} are not all here: see above")
 
 
 def _read(lab: Lab, name: str, arguments: tuple[str, ...], printed: Queue[Printed]) -> None:
