@@ -16,24 +16,17 @@ from lab.docker import short_name
 from lab.plan import ALL
 
 NODE_COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
-SERVICE_COLOURS = dict(
-    zip(
-        sorted(ALL),
-        ("blue", "magenta", "green", "cyan", "white", "yellow", "bright_blue", "bright_black"),
-        strict=True,
-    )
-)
+SERVICE_COLOURS = ("blue", "magenta", "green", "cyan", "white", "yellow", "bright_blue", "red")
 
 
 def shown(nodes: tuple[str, ...], node: str, printed: str, *, raw: bool) -> Text:
     """A line that lab-logs printed on one of the nodes; raw: as it was logged."""
     service, container, line = printed.split("\t", 2)
     width = max(map(len, nodes))
-    colour = NODE_COLOURS[nodes.index(node) % len(NODE_COLOURS)]
     return Text.assemble(
-        (f"{node:<{width}}", colour),
+        (f"{node:<{width}}", NODE_COLOURS[nodes.index(node) % len(NODE_COLOURS)]),
         "  ",
-        (short_name(container), SERVICE_COLOURS[service]),
+        (short_name(container), SERVICE_COLOURS[sorted(ALL).index(service) % len(SERVICE_COLOURS)]),
         "  ",
         line if raw else readable(line),
     )

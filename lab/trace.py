@@ -157,10 +157,10 @@ def _haproxy_detail(fields: Mapping[str, Any]) -> str:
         f" read {fields['request_ms']}, queue {fields['queue_ms']},"
         f" connect {fields['connect_ms']}, answer {fields['response_ms']}"
     )
-    retries = str(fields["retries"])
-    if retries.startswith("+"):
-        return f"{detail}; retries {retries[1:]}, on another server"
-    return detail if retries == "0" else f"{detail}; retries {retries}"
+    if not fields["retries"]:
+        return detail
+    moved = ", on another server" if fields["redispatched"] else ""
+    return f"{detail}; retries {fields['retries']}{moved}"
 
 
 def _request(fields: Mapping[str, Any]) -> str:

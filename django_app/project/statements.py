@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 MOST = 40
 LONGEST = 200  # characters of one text
 # Of a longer one the end is kept too: what it is about stands behind a list of columns.
-END = 100
+END = 130
 
 # What is no statement of the application's, and yet takes its time.
 CONNECT = "(connect)"

@@ -69,7 +69,7 @@ class Statements(SignedIn):
         finally:
             statements.current.reset(token)
         self.assertEqual((len(kept.sent), kept.fields()["more_statements"]), (40, 3))
-        self.assertEqual({one["text"] for one in kept.sent}, {"x" * 95 + " ... " + "y" * 100})
+        self.assertEqual({one["text"] for one in kept.sent}, {"x" * 65 + " ... " + "y" * 130})
 
     def test_a_statement_that_fails_says_how(self) -> None:
         kept = statements.Statements(0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from queue import Queue
 from threading import Thread
@@ -11,6 +13,7 @@ from rich.console import Console
 from lab.errors import LabError
 from lab.log_lines import shown
 from lab.plan import ALL
+from lab.progress import say
 from lab.tasks.context import Lab
 
 # A node and what it printed; None at its end, or what went wrong.
@@ -20,7 +23,10 @@ Printed = tuple[str, str | LabError | None]
 def show(
     lab: Lab, names: tuple[str, ...], service: str, lines: int, *, follow: bool, raw: bool
 ) -> None:
-    """Prints the lines of all nodes as they come. Raises LabError naming the nodes that failed."""
+    """Prints the lines of all nodes as they come, until they end, or Ctrl-C does.
+
+    Raises LabError naming the nodes that failed.
+    """
     unknown = [name for name in names if name not in lab.topology.names]
     if unknown:
         raise LabError(
@@ -35,16 +41,24 @@ def show(
         # Ends with the program, on Ctrl-C say; what runs on the node ends with its connection.
         Thread(target=partial(_read, lab, name, arguments, printed), daemon=True).start()
     failed: list[str] = []
-    going = set(names)
-    while going:
-        node, line = printed.get()
-        if isinstance(line, str):
-            console.print(shown(lab.topology.names, node, line, raw=raw))
-            continue
-        going.discard(node)
-        failed += [str(line)] if line else []
+    with suppress(KeyboardInterrupt):
+        for node, line in _until_ended(printed, len(names)):
+            if isinstance(line, LabError):
+                say(node, str(line))
+                failed.append(node)
+            else:
+                console.print(shown(lab.topology.names, node, line, raw=raw))
     if failed:
-        raise LabError("\n".join(failed))
+        raise LabError(f"the logs of {', '.join(failed)} are not all here: see above")
+
+
+def _until_ended(printed: Queue[Printed], count: int) -> Iterator[tuple[str, str | LabError]]:
+    """What so many nodes print, until all of them have ended."""
+    while count:
+        node, line = printed.get()
+        count -= not isinstance(line, str)
+        if line is not None:
+            yield node, line
 
 
 def _read(lab: Lab, name: str, arguments: tuple[str, ...], printed: Queue[Printed]) -> None:

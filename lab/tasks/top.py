@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from threading import Thread
 
@@ -18,6 +19,8 @@ from lab.remote import Node
 from lab.tasks.context import Lab
 from lab.top import NODES, SITE, Row, Seen
 
+# The only one that may read what is known of the ring.
+CASSANDRA_ADMIN = "lab_admin"
 # Seconds. A node that said nothing for so long does not answer.
 SILENCE = 4.0
 # For the first two samples of each node.
@@ -29,7 +32,7 @@ class View:
     """The last samples of each node, kept up by one thread per node."""
 
     def __init__(self, lab: Lab) -> None:
-        account = {"user": "lab_admin", "password": lab.secrets["cassandra_admin_password"]}
+        account = {"user": CASSANDRA_ADMIN, "password": lab.secrets["cassandra_admin_password"]}
         self._account = json.dumps(account) + "\n"
         self.seen = dict.fromkeys(lab.topology.names, Seen())
         for name in self.seen:
@@ -65,7 +68,11 @@ def show(lab: Lab, seconds: float, *, once: bool) -> None:
         console.print(view.tables())
         return
     began = time.monotonic()
-    with Live(get_renderable=view.tables, console=console, refresh_per_second=1, screen=True):
+    # The usual end: with the screen as it was before.
+    with (
+        suppress(KeyboardInterrupt),
+        Live(get_renderable=view.tables, console=console, refresh_per_second=1, screen=True),
+    ):
         while not seconds or time.monotonic() < began + seconds:
             time.sleep(POLL)
 

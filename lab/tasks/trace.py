@@ -8,7 +8,8 @@ from functools import partial
 
 from lab import trace
 from lab.errors import LabError
-from lab.progress import together
+from lab.progress import say, together
+from lab.remote import Node
 from lab.tasks.context import Lab
 
 
@@ -19,12 +20,8 @@ def find(lab: Lab, identity: str) -> list[trace.Timeline]:
             f"trace: {identity!r} should be a request's id, as its answer's header X-Request-ID"
             " has it: up to 128 of A-Z a-z 0-9 . _ : -"
         )
-    looked = {name: partial(node.run, "lab-trace", identity) for name, node in lab.nodes.items()}
-    found = [
-        line
-        for node, output in together(looked).items()
-        for line in trace.lines(node, output, identity)
-    ]
+    looked = {name: partial(_look, node, identity) for name, node in lab.nodes.items()}
+    found = [line for lines in together(looked).values() for line in lines]
     if not found:
         raise LabError(
             f"trace: no log has {identity}: take the id from an answer's header X-Request-ID, or"
@@ -32,6 +29,15 @@ def find(lab: Lab, identity: str) -> list[trace.Timeline]:
             " deploy begins new ones"
         )
     return trace.timelines(found)
+
+
+def _look(node: Node, identity: str) -> list[trace.Line]:
+    """What the node knows of it; one that does not answer hides nothing of the others."""
+    try:
+        return trace.lines(node.name, node.run("lab-trace", identity), identity)
+    except LabError as error:
+        say(node.name, str(error))
+        return []
 
 
 def show(timelines: list[trace.Timeline]) -> None:

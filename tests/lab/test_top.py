@@ -55,6 +55,17 @@ def test_once_shows_every_node_and_all_that_runs_there():
         assert f"\nnginx on {name}  UP " in done.stdout
 
 
+def test_no_container_takes_more_than_it_may(running):
+    # The very first rates, whose samples are the most uneven.
+    fresh = View(running)
+    fresh.wait()
+    for row in top.nodes(fresh.seen):
+        if not row.cells[0]:
+            limit = getattr(TOPOLOGY.limits, row.cells[1].split("-")[0])
+            assert float(row.cells[3]) <= limit.cpus * 100 * 1.5, row
+            assert float(row.cells[4]) <= limit.memory, row
+
+
 def test_requests_are_counted(view):
     wait_seen("quiet", lambda: site_row(view, "all").cells[2], lambda rate: rate == "0.0")
     before = int(site_row(view, "all").cells[-1])

@@ -1,6 +1,7 @@
 """A request is followed through all programs, and nothing secret is seen on the way."""
 
 import uuid
+from itertools import pairwise
 
 import pytest
 
@@ -61,8 +62,11 @@ def expect_nested(timeline):
     names = [hop.name for hop in (haproxy, nginx, uwsgi, django)]
     assert names == ["HAProxy", "nginx", "uWSGI", "Django"]
     assert haproxy.at == 0
-    for outer, inner in ((haproxy, nginx), (nginx, uwsgi), (uwsgi, django)):
-        expect_within(outer, inner)
+    begins = [hop.at for hop in (haproxy, nginx, uwsgi, django)]
+    assert all(outer - ROUNDED <= inner for outer, inner in pairwise(begins)), timeline
+    # nginx and uWSGI may go on for a moment after the client has its answer.
+    for outer in (haproxy, nginx, uwsgi):
+        expect_within(outer, django)
     for statement in statements:
         expect_within(django, statement)
     assert sum(statement.ms for statement in statements) <= django.ms + 1
@@ -173,13 +177,13 @@ def dead_server(running):
 def test_a_request_whose_first_server_is_dead_shows_the_retry(running, client, dead_server):
     details = []
     for _ in TOPOLOGY.web:
-        status, headers, _ = client.get("/accounts/login/")
+        status, headers, _ = client.get("/posts/")
         assert status == 200
         (timeline,) = timelines(running, headers["X-Request-ID"], 1)
         details.append(timeline.hops[0].detail)
     retried = [detail for detail in details if "retries 1, on another server" in detail]
-    assert len(retried) == 1, details
-    assert f"server {STOPPED}" not in retried[0]
+    assert retried, details
+    assert not any(f"server {STOPPED}" in detail for detail in details)
 
 
 def test_an_id_that_nobody_knows_is_answered_in_one_line(running):

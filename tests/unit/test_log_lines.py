@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lab import log_lines
+from lab.plan import ALL
 
 NODES = ("ubuntu1", "ubuntu10")
 
@@ -77,8 +78,12 @@ def test_lines_stand_behind_their_node_and_container_in_colours_of_their_own():
     assert colours == [("ubuntu1 ", "cyan"), ("webapp_nginx", "bright_blue")]
 
 
-def test_every_program_has_its_colour():
-    assert len(set(log_lines.SERVICE_COLOURS.values())) == len(log_lines.SERVICE_COLOURS) == 8
+def test_every_program_and_the_lab_s_nodes_have_colours_of_their_own():
+    nodes = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
+    lines = [log_lines.shown(nodes, nodes[0], f"{one}\tx\t", raw=True) for one in ALL]
+    assert len({line.spans[1].style for line in lines}) == len(ALL)
+    lines = [log_lines.shown(nodes, node, "nginx\tx\t", raw=True) for node in nodes]
+    assert len({line.spans[0].style for line in lines}) == len(nodes)
 
 
 def test_raw_lines_are_as_they_were_logged():

@@ -18,8 +18,10 @@ def haproxy(begun, server="ubuntu2", retries=0, times=(1, 0, 2, 30), total=33, *
     names = ("request_ms", "queue_ms", "connect_ms", "response_ms")
     return logged(
         time=f"2026-11-24T15:00:{begun:06.3f}Z",
-        **{"method": "GET", "uri": "/posts/", "status": 200, "server": server, "retries": retries},
+        **{"method": "GET", "uri": "/posts/", "status": 200, "server": server},
         **dict(zip(names, times, strict=True)),
+        retries=retries,
+        redispatched=bool(retries),
         total_ms=total,
         **fields,
     )
@@ -137,7 +139,7 @@ def test_attempts_on_other_servers_are_placed_by_the_clocks_and_said_to_be():
         upstream_seconds="0.001",
     )
     entries = (
-        ("ubuntu3", haproxy(10.000, retries="+1", times=(0, 0, 5, 30), total=35)),
+        ("ubuntu3", haproxy(10.000, retries=1, times=(0, 0, 5, 30), total=35)),
         ("ubuntu1", refused),
         ("ubuntu2", nginx(10.005)),
         ("ubuntu2", django(10.034)),
