@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from lab import docker
+from lab.checks.containers import container, health
 from lab.checks.facts import Answer, Facts, shortened
-from lab.checks.nodes import container, health, on
+from lab.checks.nodes import on
 from lab.containers import AddressOf
 from lab.containers import Container as Planned
 from lab.doctor import Check, Failure, Need, each, some
