@@ -71,7 +71,7 @@ def diagnose(checks: Sequence[Check]) -> tuple[Finding, ...]:
             check.name,
             check.failure.evidence,
             check.failure.remedy,
-            tuple(c.name for c in checks if c.name != check.name and check.name in _of(causes, c)),
+            tuple(c.name for c in checks if c != check and check.name in causes.get(c.name, ())),
         )
         for check in checks
         if check.failure and not missed[check.name]
@@ -93,10 +93,6 @@ def _causes(name: str, missed: Mapping[str, frozenset[str]]) -> frozenset[str]:
         rest = {cause for one in rest for cause in missed[one]} - found
         found |= rest
     return frozenset(found)
-
-
-def _of(causes: Mapping[str, frozenset[str]], check: Check) -> frozenset[str]:
-    return causes.get(check.name, frozenset())
 
 
 def _refuse_mistakes(checks: Sequence[Check], by_name: Mapping[str, Check]) -> None:

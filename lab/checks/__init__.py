@@ -4,7 +4,7 @@ Pure: questions.py says which commands a node is asked, facts.py holds the answe
 module judges one part of the lab.
 """
 
-from lab.checks import balancers, data, links, machine, nodes, registry, web
+from lab.checks import balancers, containers, data, links, machine, nodes, registry, web
 from lab.checks.facts import Facts
 from lab.doctor import Check
 
@@ -18,6 +18,11 @@ def checks(facts: Facts) -> tuple[Check, ...]:
         *data.cassandra(facts),
         *links.checks(facts),
         *registry.checks(facts),
-        *(check for node in facts.topology.names for check in nodes.checks(facts, node)),
+        *(
+            check
+            for node in facts.topology.names
+            for part in (nodes, containers)
+            for check in part.checks(facts, node)
+        ),
     )
     return machine.excuse(facts, found)

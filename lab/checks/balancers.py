@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterator
 
+from lab.checks.containers import container, health
 from lab.checks.data import role
 from lab.checks.facts import Facts
-from lab.checks.nodes import container, health, on
+from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each, some
 from lab.topology import MYSQL_ROLE_PORT
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.checks.containers import container, health
 from lab.checks.facts import NOT_ASKED, Answer, Facts, shortened
-from lab.checks.nodes import container, health, on
+from lab.checks.nodes import on
 from lab.checks.questions import LAG_SECONDS, django_nodes
 from lab.doctor import Check, Failure, Need, each, some
 from lab.topology import CASSANDRA_RING_PORT, MYSQL_GROUP_PORT

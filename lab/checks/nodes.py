@@ -1,16 +1,12 @@
-"""Each node as a machine: SSH, Docker, disk, memory, clock, names, firewall, files, containers."""
+"""Each node as a machine: SSH, Docker, disk, memory, clock, names, firewall."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import docker, render
-from lab.checks.facts import Answer, Container, Examined, Facts, shortened
-from lab.containers import Container as Planned
-from lab.containers import File
+from lab import render
+from lab.checks.facts import Answer, Examined, Facts, shortened
 from lab.doctor import Check, Failure, each
-from lab.modes.web import RELEASE_FILE
-from lab.plan import WEB
 
 # Below these a node is about to fail: MiB of disk, shares of a file system's inodes and of memory.
 DISK_MIB, INODES_PERCENT, MEMORY_SHARE = 256, 98, 0.04
@@ -21,8 +17,6 @@ CLOCK_SECONDS = 1.0
 def checks(facts: Facts, node: str) -> Iterator[Check]:
     yield ssh(facts, node)
     yield from machine(facts, node)
-    yield from files(facts, node)
-    yield from containers(facts, node)
 
 
 def ssh(facts: Facts, node: str) -> Check:
@@ -170,76 +164,5 @@ def rules(text: str) -> list[str]:
     return shown
 
 
-def files(facts: Facts, node: str) -> Iterator[Check]:
-    """The files of the node itself, and those of each container."""
-    plan = facts.plans[node]
-    needs = (each(f"{node}: SSH"),)
-    yield Check(f"{node}: files", _changed(facts, node, plan.files, "fab up"), needs)
-    for planned in plan.containers:
-        if planned.reads or planned.files:
-            remedy = "fab deploy" if planned.service in WEB else "fab up"
-            failure = _changed(facts, node, (*planned.reads, *planned.files), remedy)
-            yield Check(f"{node}: files of {planned.name}", failure, needs)
-
-
-def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> Failure | None:
-    lines = facts.answer(node, "files").output.splitlines()
-    found = {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
-    # The release has a check of its own.
-    wanted = tuple(file for file in wanted if file.path != RELEASE_FILE)
-    changed = docker.changed(wanted, docker.Observation(files=found))
-    if not changed:
-        return None
-    state = "is not as the lab has it" if changed[0].path in found else "is missing"
-    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-    return Failure(f"{changed[0].path} {state}{more}", remedy)
-
-
-def containers(facts: Facts, node: str) -> Iterator[Check]:
-    plan, found = facts.plans[node], facts.containers(node)
-    needs = (each(f"{node}: Docker"),)
-    for planned in plan.containers:
-        failure = state(node, planned, found.get(planned.name), release=bool(facts.release))
-        yield Check(container(node, planned.name), failure, needs)
-    wanted = {planned.name for planned in plan.containers}
-    strange = sorted(name for name, one in found.items() if not one.task and name not in wanted)
-    failure = Failure(f"{', '.join(strange)} should not be there", "fab up") if strange else None
-    yield Check(f"{node}: nothing else of the lab", failure, needs)
-
-
-def container(node: str, name: str) -> str:
-    return f"{node}: container {name}"
-
-
-def state(node: str, planned: Planned, found: Container | None, *, release: bool) -> Failure | None:
-    """Whether a container runs, and as planned. What it does is judged by asking it."""
-    name, web = planned.name, planned.service in WEB
-    if found is None:
-        return Failure("is absent", "fab deploy" if web else "fab up")
-    if found.state == "paused":
-        return Failure("is paused", on(node, f"docker unpause {name}"))
-    if found.state == "restarting":
-        return Failure(
-            f"ends again and again, last with {found.exit_code}",
-            f"fab -H {node} logs --service={planned.service}",
-        )
-    if found.state != "running":
-        ended = f"is {found.state}: it ended with {found.exit_code} at {found.ended} UTC"
-        return Failure(ended, on(node, f"docker start {name}"))
-    if release and not web and found.digest != planned.digest:
-        return Failure("is not as lab.yml and the release say", "fab up")
-    return None
-
-
 def unanswered(node: str, answer: Answer) -> Failure:
     return Failure(answer.said, f"vagrant ssh {node}")
-
-
-def health(facts: Facts, node: str, name: str, *functions: str) -> Check:
-    """Docker's own health check of a container that does, when asked, what it should."""
-    found = facts.containers(node).get(name)
-    ill = found is not None and found.health == "unhealthy"
-    said = found.health_said if found else ""
-    failure = Failure(f"Docker says unhealthy: {said}", on(node, f"docker restart {name}"))
-    needs = each(container(node, name), *functions)
-    return Check(f"{node}: health of {name}", failure if ill else None, (needs,))

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
+from lab.checks.containers import container, health
 from lab.checks.facts import Facts
-from lab.checks.nodes import container, health, on
+from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
 
 # 401: another registry than the lab's own may want a login.

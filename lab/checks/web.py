@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 
 from lab import docker
+from lab.checks.containers import container, health
 from lab.checks.facts import Answer, Facts, shortened
-from lab.checks.nodes import container, health, on
+from lab.checks.nodes import on
 from lab.containers import AddressOf
 from lab.containers import Container as Planned
 from lab.doctor import Check, Failure, Need, each, some
@@ -144,7 +145,8 @@ def pages(facts: Facts, names: Names) -> Iterator[Check]:
     reached = each(f"{node}: port 80", names.through)
     page = facts.page(node, "page")
     failure = Failure(f"/posts/list: {page.said}", f"fab -H {inner} logs --service=django")
-    mysql = each(f"{inner}: Django to MySQL (write)", f"{inner}: Django to MySQL (read)")
+    ways = (f"{inner}: Django to MySQL (write)", f"{inner}: Django to MySQL (read)")
+    mysql = each("MySQL: tables", *ways)
     yield Check(f"{node}: pages", None if page.status == 302 else failure, (reached, mysql))
     static = facts.page(node, "static")
     failure = Failure(f"{static.text}: HTTP {static.status}", "fab deploy")
@@ -172,7 +174,7 @@ def django(facts: Facts, names: Names) -> Iterator[Check]:
     if name != names.nginx:
         yield health(facts, node, name, f"{node}: Django")
     for key, called, needs in _databases(facts):
-        lives = each(f"{node}: Django", f"{node}: network of {name}")
+        lives = each(f"{node}: Django", f"{node}: network of {name}", f"{node}: files of {name}")
         down = _database(asked, key, logs)
         yield Check(f"{node}: Django to {called}", down, (lives, *needs))
 

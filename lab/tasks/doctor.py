@@ -120,7 +120,7 @@ def _pages(topology: Topology) -> dict[tuple[str, str], Callable[[], Page]]:
     return pages
 
 
-def _page(address: str, path: str, headers: Mapping[str, str] = {}) -> Page:  # noqa: B006
+def _page(address: str, path: str, headers: Mapping[str, str] | None = None) -> Page:
     connection = HTTPConnection(address, WEB_PORT, timeout=PAGE_SECONDS)
     try:
         connection.connect()
@@ -130,7 +130,7 @@ def _page(address: str, path: str, headers: Mapping[str, str] = {}) -> Page:  # 
     except OSError as error:
         return Page(0, error.strerror or str(error))
     try:
-        connection.request("GET", path, headers=headers)
+        connection.request("GET", path, headers=headers or {})
         answer = connection.getresponse()
         release = answer.headers.get("X-Lab-Release", "")
         return Page(answer.status, answer.read().decode(errors="replace"), release)

@@ -16,6 +16,7 @@ import pytest
 from lab.checks import machine
 from lab.checks.data import TABLES
 from lab.doctor import diagnose
+from lab.mode_names import OVERLAY
 from lab.modes import web
 from lab.modes.separate_hosts import STATIC_FOLDER
 from lab.remote import wait_until
@@ -261,24 +262,24 @@ def wait_well(running):
     )
 
 
-def doctor(*arguments):
-    """What `fab doctor` printed on both outputs, its exit status, and the seconds it took."""
+def fab(*arguments):
+    """What a task printed on both outputs, its exit status, and the seconds it took."""
     begun = time.monotonic()
     done = subprocess.run(
-        (FAB, "doctor", *arguments), cwd=FOLDER, capture_output=True, text=True, check=False
+        (FAB, *arguments), cwd=FOLDER, capture_output=True, text=True, check=False
     )
     return done, time.monotonic() - begun
 
 
 def findings():
-    done, seconds = doctor("--json")
+    done, seconds = fab("doctor", "--json")
     found = json.loads(done.stdout)["findings"]
     assert done.returncode == (1 if found else 0), done.stderr
     return found, seconds
 
 
 def test_on_a_healthy_lab_it_finds_nothing(capsys):
-    done, seconds = doctor()
+    done, seconds = fab("doctor")
     assert (done.returncode, done.stdout) == (0, "all is well\n")
     assert " checks, all well" in done.stderr
     assert seconds < DOCTOR_SECONDS
@@ -311,6 +312,23 @@ def test_the_culprit_is_named_and_nothing_else(running, request, capsys, break_i
                 assert words in named[check]
             assert seconds < DOCTOR_SECONDS
     finally:
+        wait_well(running)
+
+
+@LONG
+@pytest.mark.parametrize(
+    "wired",
+    [("-H", A, "deploy", f"--mode={mode}") for mode in ("unix-socket", "all-in-one")]
+    + [("deploy", f"--mode={OVERLAY}")],
+    ids=" ".join,
+)
+def test_it_finds_nothing_in_another_wiring(running, wired):
+    try:
+        done, _ = fab(*wired)
+        assert done.returncode == 0, done.stderr
+        wait_well(running)
+    finally:
+        fab("deploy")
         wait_well(running)
 
 

@@ -10,7 +10,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lab import plan
-from lab.checks import balancers, checks, data, links, machine, nodes, questions, registry
+from lab.checks import (
+    balancers,
+    checks,
+    containers,
+    data,
+    links,
+    machine,
+    nodes,
+    questions,
+    registry,
+)
 from lab.checks.facts import LATE, Answer, Container, Examined, Facts, examined
 from lab.doctor import Check, Failure, Finding, as_json, diagnose, each, report, some
 from lab.images import IMAGES
@@ -304,7 +314,7 @@ PLANNED = next(c for c in PLANS["ubuntu1"].containers if c.name == "mysql")
 def test_a_container_has_to_run_as_planned(found, evidence, remedy):
     as_planned = Container("mysql", "mysql", "", "running", PLANNED.digest)
     one = None if found is None else replace(as_planned, **found)
-    failure = nodes.state("ubuntu1", PLANNED, one, release=True)
+    failure = containers.state("ubuntu1", PLANNED, one, release=True)
     assert (evidence in failure.evidence) if evidence else (failure is None)
     assert failure is None or remedy in failure.remedy
 
