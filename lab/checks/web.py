@@ -149,7 +149,7 @@ def pages(facts: Facts, names: Names) -> Iterator[Check]:
     mysql = each("MySQL: tables", *ways)
     yield Check(f"{node}: pages", None if page.status == 302 else failure, (reached, mysql))
     static = facts.page(node, "static")
-    failure = Failure(f"{static.text}: HTTP {static.status}", "fab deploy")
+    failure = Failure(static.text, "fab deploy")
     yield Check(f"{node}: static files", None if static.status == 200 else failure, (reached,))
     wanted, found = facts.release.name if facts.release else "", static.release
     other = bool(wanted and found and wanted != found)

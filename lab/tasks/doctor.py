@@ -143,13 +143,13 @@ def _page(address: str, path: str, headers: Mapping[str, str] | None = None) -> 
 
 
 def _static(address: str) -> Page:
-    """The first file that the sign-in page names and nginx does not have, or the page itself."""
+    """The first file that the sign-in page names and nginx does not have, or else that page."""
     page = _page(address, "/accounts/login/")
     for path in dict.fromkeys(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)):
         found = _page(address, path)
         if found.status != 200:
-            return Page(found.status, path, page.release)
-    return Page(page.status, "/accounts/login/", page.release)
+            return Page(found.status, f"{path}: {found.said}", page.release)
+    return Page(page.status, f"/accounts/login/: {page.said}", page.release)
 
 
 def _within(seconds: float, work: Mapping[Key, Callable[[], Answer]]) -> dict[Key, Answer]:
