@@ -1,4 +1,4 @@
-"""What HAProxy, nginx and Django logged of a request, each in its own way, as one kind of record."""
+"""What HAProxy, nginx and Django logged of a request, each in its way, as one kind of record."""
 
 from __future__ import annotations
 
