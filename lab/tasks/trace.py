@@ -6,7 +6,7 @@ import shutil
 import sys
 from functools import partial
 
-from lab import trace
+from lab import trace, trace_lines
 from lab.errors import LabError
 from lab.progress import say, together
 from lab.remote import Node
@@ -15,7 +15,7 @@ from lab.tasks.context import Lab
 
 def find(lab: Lab, identity: str) -> list[trace.Timeline]:
     """The timelines of all requests that had the id. Raises LabError if nobody knows it."""
-    if not trace.ID.fullmatch(identity):
+    if not trace_lines.ID.fullmatch(identity):
         raise LabError(
             f"trace: {identity!r} should be a request's id, as its answer's header X-Request-ID"
             " has it: up to 128 of A-Z a-z 0-9 . _ : -"
@@ -31,10 +31,10 @@ def find(lab: Lab, identity: str) -> list[trace.Timeline]:
     return trace.timelines(found)
 
 
-def _look(node: Node, identity: str) -> list[trace.Line]:
+def _look(node: Node, identity: str) -> list[trace_lines.Line]:
     """What the node knows of it; one that does not answer hides nothing of the others."""
     try:
-        return trace.lines(node.name, node.run("lab-trace", identity), identity)
+        return trace_lines.lines(node.name, node.run("lab-trace", identity), identity)
     except LabError as error:
         say(node.name, str(error))
         return []

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lab import trace
+from lab import trace, trace_lines
 
 ID = "5f0c9e1a"
 
@@ -78,7 +78,7 @@ SENT = [
 
 def timelines(*entries):
     """entries: (node, entry)."""
-    found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
+    found = [line for node, entry in entries for line in trace_lines.lines(node, entry, ID)]
     return [
         [
             (hop.depth, hop.name, hop.node, round(hop.at, 1), round(hop.ms, 1))
@@ -89,7 +89,7 @@ def timelines(*entries):
 
 
 def details(*entries):
-    found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
+    found = [line for node, entry in entries for line in trace_lines.lines(node, entry, ID)]
     return [hop.detail for timeline in trace.timelines(found) for hop in timeline.hops]
 
 
@@ -155,7 +155,7 @@ def test_attempts_on_other_servers_are_placed_by_the_clocks_and_said_to_be():
         ]
     ]
     assert details(*entries)[0].endswith("answer 30; retries 1, on another server")
-    found = [line for node, entry in entries for line in trace.lines(node, entry, ID)]
+    found = [line for node, entry in entries for line in trace_lines.lines(node, entry, ID)]
     assert [hop.by_clocks for hop in trace.timelines(found)[0].hops] == [0, 1, 1, 0, 0, 0]
 
 
@@ -226,11 +226,11 @@ def test_what_django_says_meanwhile_is_in_its_place():
     ],
 )
 def test_what_is_no_line_of_the_request_is_left_out(entry):
-    assert trace.lines("ubuntu1", entry, ID) == []
+    assert trace_lines.lines("ubuntu1", entry, ID) == []
 
 
 def test_the_table_is_aligned():
-    found = [line for node, entry in WHOLE[:2] for line in trace.lines(node, entry, ID)]
+    found = [line for node, entry in WHOLE[:2] for line in trace_lines.lines(node, entry, ID)]
     assert trace.table(trace.timelines(found)[0])[:3] == [
         "    at ms       ms  from 2026-11-24T15:00:10.000+00:00",
         "      0.0     33.0  ████████████████████████  HAProxy  ubuntu3"
