@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+import uuid
 from contextlib import contextmanager
 
 import pytest
@@ -111,7 +112,8 @@ def started(running):
 
 def expect_release_and_way_back(running, users, rate, copy):
     before = running.current_release().name
-    copy.edit(STYLE, "", "\n.under-fire { color: red; }\n")
+    # A style sheet that no node can have from an earlier run.
+    copy.edit(STYLE, "", f"\n.fire-{uuid.uuid4().hex} {{ color: red; }}\n")
     copy.edit(VIEW, '"Posted."', '"Posted, by another release."')
     with fire(users, rate, "deploy of a view and a style sheet") as shots:
         ended, run = copy.fab("deploy")
