@@ -26,7 +26,9 @@ def files(facts: Facts, node: str) -> Iterator[Check]:
     yield Check(f"{node}: files", _changed(facts, node, plan.files, "fab up"), needs)
     for planned in plan.containers:
         if planned.reads or planned.files:
-            remedy = "fab deploy" if planned.service in WEB else "fab up"
+            # Which by itself starts anew only what read another content than it should have.
+            again = on(node, f"docker restart {planned.name}")
+            remedy = f"{'fab deploy' if planned.service in WEB else 'fab up'}; {again}"
             failure = _changed(facts, node, (*planned.reads, *planned.files), remedy)
             yield Check(f"{node}: files of {planned.name}", failure, needs)
 

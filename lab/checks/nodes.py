@@ -33,7 +33,10 @@ def no_answer(lab: str, node: str, why: str, machine: str) -> Failure:
         "running": f"docker exec {lab}-{node} systemctl restart ssh",
     }
     state = f"; its container {lab}-{node} is {machine}" if machine else ""
-    return Failure(shortened(why) + state, remedies.get(machine, f"vagrant up {node}"))
+    # The message's own advice is for somebody who wanted to change something.
+    return Failure(
+        shortened(why.partition(": see `")[0]) + state, remedies.get(machine, f"vagrant up {node}")
+    )
 
 
 def machine(facts: Facts, node: str) -> Iterator[Check]:
@@ -57,7 +60,7 @@ def _docker(node: str, listed: Answer, daemon: Answer) -> Failure:
     active, _, process = daemon.output.partition("\n")
     if process.strip().startswith("T"):
         return Failure(
-            f"dockerd is stopped by a signal ({listed.said})",
+            "dockerd is stopped by a signal",
             on(node, "systemctl kill --kill-whom=main --signal=CONT docker"),
         )
     return Failure(
