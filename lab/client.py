@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import re
 import urllib.error
@@ -52,7 +53,9 @@ class Client:
             with self._opener.open(request, timeout=seconds) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read().decode()
+            return error.code, error.headers, error.read().decode(errors="replace")
+        except (http.client.HTTPException, UnicodeDecodeError) as error:
+            raise ConnectionError(f"{type(error).__name__}: {error}") from None
 
     def sign_in(self, username: str, password: str) -> Answer:
         return self.post("/accounts/login/", {"username": username, "password": password})

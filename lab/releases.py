@@ -7,9 +7,12 @@ lab.yml says by then.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal
+
+from pydantic import ValidationError
 
 from lab.containers import File
 from lab.errors import LabError
@@ -50,11 +53,24 @@ class Event(Record):
 
 
 def parse(record: str) -> Release:
-    return Release.model_validate_json(record)
+    """Raises LabError if it is no record of a release."""
+    try:
+        return Release.model_validate_json(record)
+    except ValidationError:
+        raise LabError(
+            f"{FOLDER} on the builder: damaged record: {record[:60]!r}: remove it, `fab up`"
+        ) from None
 
 
 def parse_journal(lines: str) -> tuple[Event, ...]:
-    return tuple(Event.model_validate_json(line) for line in lines.splitlines())
+    """The events; a line that a killed task wrote in part is none."""
+
+    def events() -> Iterator[Event]:
+        for line in lines.splitlines():
+            with suppress(ValidationError):
+                yield Event.model_validate_json(line)
+
+    return tuple(events())
 
 
 def next_release(

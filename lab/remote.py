@@ -18,6 +18,7 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from fabric import Config, Connection
+from invoke.exceptions import CommandTimedOut
 from paramiko import SSHConfig
 from paramiko.ssh_exception import SSHException
 
@@ -29,6 +30,8 @@ from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
 POLL_SECONDS = 0.3
+# No command takes longer, not even an image that is built from nothing.
+LONGEST_SECONDS = 1200
 
 # A file is there whole or not at all, whenever a task is killed.
 FRESH = ".lab-new"
@@ -86,6 +89,7 @@ class Node:
         # Not by Fabric, which hands a text over by one character each 10 ms.
         with self._reaching():
             channel = self._connection.transport.open_session()
+            channel.settimeout(LONGEST_SECONDS)
             channel.exec_command(shlex.join(("sudo", *argv)))
             # A command that ends without reading has its own error to tell.
             with suppress(OSError):
@@ -99,7 +103,11 @@ class Node:
         """Exit status, standard output and standard error of a command run as root."""
         with self._reaching():
             result = self._connection.run(
-                shlex.join(("sudo", *argv)), hide=True, warn=True, in_stream=False
+                shlex.join(("sudo", *argv)),
+                hide=True,
+                warn=True,
+                in_stream=False,
+                timeout=LONGEST_SECONDS,
             )
         return result.exited, result.stdout, result.stderr
 
@@ -184,6 +192,11 @@ class Node:
             with self._opening:
                 self._connection.open()
             yield
+        except CommandTimedOut as error:
+            raise RemoteError(
+                f"{self.name}: a command did not end within {LONGEST_SECONDS} s:"
+                f" `vagrant ssh {self.name}`, `fab doctor`"
+            ) from error
         except (OSError, SSHException, EOFError) as error:
             raise RemoteError(
                 f"{self.name}: no answer over SSH ({error or type(error).__name__}):"

@@ -8,6 +8,7 @@ import filecmp
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,14 +67,19 @@ def alone(lists: Path) -> Iterator[None]:
         yield
 
 
-def main(source: Path = SOURCE, target: Path = TARGET, lists: Path = LISTS) -> None:
+def main(*, serve: bool, source: Path = SOURCE, target: Path = TARGET, lists: Path = LISTS) -> None:
+    """serve: this set is what pages name from now on; else it may be soon, and nothing goes."""
     published = files(source)
     with alone(lists):
+        if target.exists() and not any(lists.glob("[!.]*")):
+            # What an image laid there that wrote no lists.
+            note([str(file) for file in files(target)], lists)
         for file in published:
             publish(source / file, target / file)
-        note([str(file) for file in published], lists)
-        prune(target, lists, SETS_KEPT)
+        if serve:
+            note([str(file) for file in published], lists)
+            prune(target, lists, SETS_KEPT)
 
 
 if __name__ == "__main__":
-    main()
+    main(serve=sys.argv[1:] != ["ahead"])

@@ -59,7 +59,7 @@ def admitted(name: str, servers: dict[str, Servers]) -> Check:
     }
     drained = {node: said for node, said in status.items() if said.startswith(("MAINT", "DRAIN"))}
     said = ", ".join(f"{said} on {node}" for node, said in drained.items())
-    failure = Failure(f"no new request goes to {name}: it is {said}", "fab balance")
+    failure = Failure(f"no new request goes to {name}: it is {said}", "fab deploy")
     return Check(f"HAProxy admits {name}", failure if drained else None)
 
 

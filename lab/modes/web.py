@@ -150,5 +150,5 @@ def publish_static(image: str) -> tuple[str, ...]:
     return (
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
         *("--volume", f"{STATIC_VOLUME.name}:/shared", image),
-        *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py"),
+        *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py", "ahead"),
     )

@@ -25,6 +25,7 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
         node.run("lab-firewall")
         commands = (*docker.pulls(part, found), *docker.commands(plan, found, services))
         for command in commands:
+            go_on()
             _tell(node, command)
             node.change(*command)
         node.put(docker.changed(docker.notes(part), found))

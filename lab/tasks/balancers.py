@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from lab import docker, haproxy
 from lab.haproxy import Server
 from lab.plan import BALANCER
-from lab.progress import say, together
+from lab.progress import go_on, say, together
 from lab.releases import Release
-from lab.remote import Node, RemoteError, wait_until
+from lab.remote import POLL_SECONDS, Node, RemoteError, wait_until
 from lab.tasks.apply import apply, wait_healthy
 from lab.tasks.context import Lab
 
@@ -20,6 +21,9 @@ BACKEND = "nginx"
 # Longer than any request may take: nginx waits 35 s for uWSGI.
 IN_FLIGHT_SECONDS = 40
 WELL_SECONDS = 20
+# Until a server that was just started counts as up for the others' sake.
+OTHERS_SECONDS = 10
+REMEDY = "`fab balance` brings the balancers back"
 
 
 def balance(lab: Lab, release: Release) -> bool:
@@ -81,7 +85,10 @@ def states(lab: Lab) -> dict[str, dict[str, Server]]:
     """Each balancer's view of the web servers."""
 
     def look(name: str) -> dict[str, Server]:
-        return haproxy.servers(_ask(lab.nodes[name], f"show stat {BACKEND} 4 -1"))
+        found = haproxy.servers(_ask(lab.nodes[name], f"show stat {BACKEND} 4 -1"))
+        if not found:
+            raise RemoteError(f"{name}: HAProxy names no web server: {REMEDY}")
+        return found
 
     return together({name: partial(look, name) for name in lab.topology.settings.balancers})
 
@@ -101,14 +108,17 @@ def drained(lab: Lab, server: str) -> Iterator[None]:
     """No new request comes to a web server meanwhile; those in flight are answered before.
 
     It gets requests again once every balancer sees it well; if what is done meanwhile fails, it
-    does not. A server whose requests no other one could answer keeps them.
+    does not. A server whose requests no other one could answer keeps them. One that the balancers
+    don't know yet gets none anyway.
     """
-    if any(not _others_serve(view, server) for view in states(lab).values()):
-        say(server, "not drained: no other web server is up")
+    if not any(server in view for view in states(lab).values()):
         yield
         return
-    set_state(lab, (server,), "drain")
-    _wait_answered(lab, server)
+    if _others_serve(lab, server):
+        set_state(lab, (server,), "drain")
+        _wait_answered(lab, server)
+    else:
+        say(server, "not drained: no other web server is up")
     yield
     wait_until(
         f"{server}: seen well by the balancers",
@@ -120,21 +130,43 @@ def drained(lab: Lab, server: str) -> Iterator[None]:
     set_state(lab, (server,), "ready")
 
 
-def _others_serve(view: dict[str, Server], server: str) -> bool:
-    return any(other.gets_requests for name, other in view.items() if name != server)
+def _others_serve(lab: Lab, server: str) -> bool:
+    """Whether every balancer has another server that is up, or has one before long."""
+    if all(view.keys() == {server} for view in states(lab).values()):
+        return False
+
+    def look() -> bool:
+        return all(
+            any(other.gets_requests for name, other in view.items() if name != server)
+            for view in states(lab).values()
+        )
+
+    return _within(OTHERS_SECONDS, look)
 
 
 def _wait_answered(lab: Lab, server: str) -> None:
-    wait_until(
-        f"{server}: an end of the requests in flight",
-        lambda: sum(view[server].sessions for view in states(lab).values() if server in view),
-        lambda sessions: sessions == 0,
-        seconds=IN_FLIGHT_SECONDS,
-        advice=lambda sessions: f"{sessions} still run: `fab logs --service=haproxy`",
-    )
+    """Whatever takes longer than IN_FLIGHT_SECONDS is left to the programs' own graceful end."""
+
+    def look() -> bool:
+        return not any(v[server].sessions for v in states(lab).values() if server in v)
+
+    if not _within(IN_FLIGHT_SECONDS, look):
+        say(server, f"requests are in flight for more than {IN_FLIGHT_SECONDS} s: going on")
+
+
+def _within(seconds: float, look: Callable[[], bool]) -> bool:
+    """Whether it becomes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        go_on()
+        time.sleep(POLL_SECONDS)
+    return found
 
 
 def _ask(balancer: Node, commands: str) -> str:
-    return balancer.feed(
-        commands + "\n", "docker", "exec", "--interactive", "haproxy", "socat", "-", SOCKET
-    )
+    """What HAProxy answers. Its answer may take long while images are built on the same cores."""
+    command = ("docker", "exec", "--interactive", "haproxy", "socat", "-t", "10", "-", SOCKET)
+    try:
+        return balancer.feed(commands + "\n", *command)
+    except RemoteError as error:
+        raise RemoteError(f"{error}: {REMEDY}") from None

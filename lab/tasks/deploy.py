@@ -8,7 +8,7 @@ from functools import partial
 from lab import docker, releases
 from lab.errors import LabError
 from lab.images import IMAGES
-from lab.plan import ALL, DATA
+from lab.plan import ALL, DATA, WEB
 from lab.progress import interrupted, say, together
 from lab.releases import Event, Outcome, Release
 from lab.remote import Node
@@ -34,7 +34,7 @@ def bring_up(lab: Lab) -> Release:
     plans = {name: lab.plan(release, name) for name in servers}
     swarm = overlay.active(lab)
     changing = web.changes(lab, release, lab.topology.web)
-    serving = tuple(service for service, serves in changing.items() if serves)
+    serving = any(changing.values())
 
     def databases() -> None:
         # The balancers lead to the databases, so both have to be there first.
@@ -47,13 +47,22 @@ def bring_up(lab: Lab) -> Release:
 
     def web_tier() -> None:
         published.wait(*WEB_IMAGES)
-        web.start(lab, release, serving, swarm=swarm)
+        if serving:
+            web.lay_ahead(lab, release, tuple(changing))
+        else:
+            web.start(lab, release, swarm=swarm)
+
+    def unwanted(name: str) -> frozenset[str]:
+        """What has to go first; of a node that serves, the web goes when its successor comes."""
+        return ALL - DATA - (WEB if name in lab.topology.web_nodes else frozenset())
 
     with Publishing(lab, lab.wanted_tags(release)) as published:
         published.wait("mysql", "cassandra")
         together(
             {
-                name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), ALL - DATA)
+                name: partial(
+                    remove_unwanted, lab.nodes[name], lab.plan(release, name), unwanted(name)
+                )
                 for name in lab.topology.names
             }
         )
@@ -61,10 +70,11 @@ def bring_up(lab: Lab) -> Release:
         together({"databases": databases, "web": web_tier})
         published.wait(*IMAGES)
     left = taken_out(lab)
-    rolled = tuple(s for s in lab.topology.web if s in serving or s.nginx in left)
-    web.roll(lab, release, rolled, serving, swarm=swarm)
+    rolled = tuple(service for service in lab.topology.web if serving or service.nginx in left)
+    web.roll(lab, release, rolled, tuple(changing), swarm=swarm)
     if swarm:
         web.leave_overlay(lab, release)
+    web.remove_leftovers(lab, release)
     data.remove(lab, release, plans)
     record(lab, release, "live")
     return release
@@ -121,6 +131,9 @@ def rollback(lab: Lab, name: str) -> Release:
     """
     current = lab.require_release()
     release = _recorded(lab, name or releases.previous(_journal(lab), current.name))
+    # The web goes back; the databases, the balancers and the registry stay as they are.
+    web_tags = {image: release.tags[image] for image in WEB_IMAGES}
+    release = release.model_copy(update={"tags": current.tags | web_tags})
     before = lab.as_of(release)
     if overlay.active(lab):
         stack = Lab(before.topology.with_overlay())
@@ -141,9 +154,9 @@ def history(lab: Lab) -> str:
 
 def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> None:
     """Writes the release into the history on the builder, and what became of it."""
-    current = lab.current_release()
     lab.builder.put(release.files(current=outcome == "live"))
-    if outcome == "live" and current and current.name == release.name:
+    lives = [event.release for event in _journal(lab) if event.outcome == "live"]
+    if outcome == "live" and lives[-1:] == [release.name]:
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
     event = Event(time=now, release=release.name, outcome=outcome, detail=detail)

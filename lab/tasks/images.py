@@ -88,10 +88,14 @@ def send_sources(lab: Lab, tags: dict[str, str]) -> None:
         raise LabError(f"{', '.join(edited)}: edited while being sent to the builder: run it again")
 
 
-def rsync(*arguments: str) -> str:
-    """rsync over the lab's SSH: what changed, a line each. Raises LabError with what it said."""
+def rsync(*arguments: str, prune: bool = True) -> str:
+    """rsync over the lab's SSH: what changed, a line each. Raises LabError with what it said.
+
+    prune: what the source does not have goes from the target.
+    """
     command = (
-        *("rsync", "--archive", "--delete", "--itemize-changes", "--exclude=__pycache__"),
+        *("rsync", "--archive", "--itemize-changes", "--exclude=__pycache__", "--timeout=60"),
+        *(("--delete",) if prune else ()),
         *("--rsh", shlex.join(("ssh", "-F", str(SSH_CONFIG))), *arguments),
     )
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -22,18 +22,19 @@ def ahead(lab: Lab, release: Release, service: WebService) -> None:
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
     node.run(*web.publish_static(lab.site(release).images[image]))
     if service.mode == separate_hosts.NAME:
-        carry(lab, service)
+        carry(lab, service, prune=False)
 
 
-def carry(lab: Lab, service: WebService) -> None:
+def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
     """Copies the files that the Django container laid into its volume to the nginx node.
 
-    They go by way of this machine, which reaches both nodes; the nodes don't log in to each other.
+    prune: those that are gone there go here, too. They go by way of this machine, which reaches
+    both nodes; the nodes don't log in to each other.
     """
     target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
     lab.nodes[service.nginx].run("install", "-d", separate_hosts.STATIC_FOLDER)
     with TemporaryDirectory() as folder:
         copy = f"{Path(folder)}/"
         rsync("--rsync-path=sudo rsync", f"{service.django}:{SHARED}", copy)
-        changes = rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target)
+        changes = rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target, prune=prune)
     say(service.nginx, f"static files: {'rsynced' if changes else 'unchanged'}")

@@ -12,7 +12,7 @@ from lab.plan import WEB
 from lab.progress import interrupted, phase, say, together
 from lab.releases import Release
 from lab.tasks import overlay, static
-from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, wait_healthy
+from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, wait_healthy
 from lab.tasks.balancers import configure, drained, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.warm_up import warm_up
@@ -23,13 +23,10 @@ DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
 REPLACED_SECONDS = 60
 
 
-def start(lab: Lab, release: Release, serving: tuple[WebService, ...], *, swarm: bool) -> None:
-    """Starts what does not serve, all at the same time, and prepares what is rolled later."""
-    rest = [service for service in lab.topology.web if service not in serving]
-    lay_ahead(lab, release, serving)
-    together(
-        {str(i): partial(start_service, lab, release, s, swarm=swarm) for i, s in enumerate(rest)}
-    )
+def start(lab: Lab, release: Release, *, swarm: bool) -> None:
+    """Starts all web services at the same time, where none serves."""
+    web = dict(enumerate(lab.topology.web))
+    together({str(i): partial(start_service, lab, release, s, swarm=swarm) for i, s in web.items()})
 
 
 def bring(
@@ -45,46 +42,54 @@ def bring(
     """
     swarm = overlay.active(lab)
     changing = changes(lab, release, services)
-    serving = tuple(service for service, serves in changing.items() if serves)
-    ahead: dict[str, Callable[[], object]] = {
-        "files": partial(lay_ahead, lab, release, serving),
-        "balancers": partial(configure, lab, release),
+    ahead: dict[str, Callable[[], None]] = {
+        "files": partial(lay_ahead, lab, release, tuple(changing)),
     }
     if changing:
         ahead["databases"] = databases
     with phase("ahead"):
         together(ahead)
-    roll(lab, release, services, serving, swarm=swarm)
+    roll(lab, release, services, tuple(changing), swarm=swarm)
+    with phase("balancers"):
+        # Not before: a server that moved still serves, and HAProxy's old process ignores drains.
+        configure(lab, release)
     if swarm:
         leave_overlay(lab, release)
+    if set(services) == set(lab.topology.web):
+        remove_leftovers(lab, release)
 
 
 def roll(
     lab: Lab,
     release: Release,
     services: tuple[WebService, ...],
-    serving: tuple[WebService, ...],
+    changing: tuple[WebService, ...],
     *,
     swarm: bool,
 ) -> None:
     """Brings one service after another to a release; one that changes gets no request meanwhile.
 
-    serving: those that change. One that a killed task left drained, perhaps with a release that
-    does not serve, is tried before it gets requests again, too.
+    One that a killed task left drained, perhaps with a release that does not serve, is tried before
+    it gets requests again, too.
     swarm: the web is a stack now, whose nginx gives port 80 up first.
     """
     left = taken_out(lab)
     changed: list[WebService] = []
     for service in services:
         changed.append(service)
+
+        def step(service: WebService = service) -> None:
+            if service in changing or service.nginx in left:
+                with drained(lab, service.nginx):
+                    start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
+                    warm_up(lab, release, service)
+            else:
+                start_service(lab, release, service, swarm=swarm)
+
         try:
             with phase(_where(service)):
-                if service in serving or service.nginx in left:
-                    with drained(lab, service.nginx):
-                        start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
-                        warm_up(lab, release, service)
-                else:
-                    start_service(lab, release, service, swarm=swarm)
+                # Not in the main thread, where Ctrl-C would stop it between a stop and a start.
+                together({_where(service): step})
         except LabError as error:
             if swarm or interrupted():
                 raise
@@ -93,22 +98,30 @@ def roll(
 
 def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
     """Brings the nodes of services back to the current release; what to raise then."""
-    current = lab.current_release()
-    if current is None:
-        return error
-    before = lab.as_of(current)
     nodes = {node for service in changed for node in (service.django, service.nginx)}
     say("lab", f"{str(error).splitlines()[0]}")
-    say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
     try:
-        configure(before, current)
-        for service in before.topology.web:
+        current = lab.require_release()
+        before = lab.as_of(current)
+        say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
+        # The one that failed is first: the others serve.
+        for service in reversed(before.topology.web):
             if nodes & {service.django, service.nginx}:
                 with drained(before, service.nginx):
                     start_service(before, current, service, seconds=REPLACED_SECONDS)
     except LabError as second:
-        return LabError(f"{error}\nand {current.name} could not be put back: {second}")
+        return LabError(f"{error}\nand the release before could not be put back: {second}")
     return LabError(f"{error}\nthe web is back at {current.name}")
+
+
+def remove_leftovers(lab: Lab, release: Release) -> None:
+    """Removes the containers of web services that lab.yml no longer has."""
+    together(
+        {
+            name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
+            for name in lab.topology.names
+        }
+    )
 
 
 def start_service(

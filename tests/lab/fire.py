@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from lab.client import Client
+from lab.errors import LabError
 from lab.journey import style_sheets
 from tests.conftest import TOPOLOGY
 
@@ -94,7 +95,7 @@ class User:
         began = time.monotonic()
         try:
             headers, wrong = getattr(self, what)()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, LabError) as error:
             headers, wrong = {}, f"{type(error).__name__}: {error}"
             self.connect()
         seconds = time.monotonic() - began
@@ -107,7 +108,10 @@ class User:
 
     def static(self):
         """The style sheets that the page of the last list names."""
-        for path in style_sheets(self._page):
+        paths = style_sheets(self._page)
+        if not paths:
+            return {}, "the page names no style sheet"
+        for path in paths:
             status, headers, _ = self._send("GET", path)
             if status != 200:
                 return headers, f"{status} {path}"

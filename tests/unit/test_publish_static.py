@@ -21,15 +21,15 @@ def static(tmp_path):
         module = None
         published = 0
 
-        def publish(self, **files):
+        def publish(self, serve=True, **files):
             self.published += 1
             source = tmp_path / f"image-{self.published}"
             source.mkdir()
             for name, text in files.items():
                 (source / name).write_text(text)
-            self.module.main(source, self.target, self.lists)
+            self.module.main(serve=serve, source=source, target=self.target, lists=self.lists)
             # Two sets published within one tick of the clock still have an order.
-            for path in self.lists.iterdir():
+            for path in self.lists.glob("[!.]*"):
                 before = path.stat().st_mtime_ns - 10**9
                 os.utime(path, ns=(before, before))
 
@@ -64,3 +64,19 @@ def test_what_a_killed_publisher_left_half_done_goes(static):
     (static.target / ".site.77").write_text("half")
     static.publish(site="1")
     assert static.files == {"site": "1"}
+
+
+def test_what_is_laid_ahead_removes_nothing_and_goes_if_it_never_serves(static):
+    static.publish(live="")
+    for number in range(6):
+        static.publish(serve=False, **{f"failed_{number}": ""})
+    assert "live" in static.files
+    static.publish(next="")
+    assert sorted(static.files) == ["live", "next"]
+
+
+def test_what_an_image_without_lists_laid_there_counts_as_a_set(static):
+    static.target.mkdir()
+    (static.target / "old").write_text("")
+    static.publish(new="")
+    assert sorted(static.files) == ["new", "old"]

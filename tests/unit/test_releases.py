@@ -163,3 +163,13 @@ def test_the_table_says_what_became_of_each_release():
 def test_a_journal_survives_being_written_and_read():
     events = (*live("a"), FAILED)
     assert releases.parse_journal("".join(e.model_dump_json() + "\n" for e in events)) == events
+
+
+def test_a_line_that_was_cut_off_is_no_event():
+    whole = FAILED.model_dump_json()
+    assert releases.parse_journal(f"{whole}\n{whole[:30]}") == (FAILED,)
+
+
+def test_a_damaged_record_is_said_to_be_so():
+    with pytest.raises(LabError, match="damaged record: '{'"):
+        releases.parse("{")

@@ -1,5 +1,8 @@
 """The MySQL half: the database, its tables, and the administrator."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import MySQLdb
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -7,7 +10,7 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from project.causal import PRIMARY
-from project.setup.waiting import Say, SetupFailed, wait_for
+from project.setup.waiting import LIMIT, Say, SetupFailed, wait_for
 
 CHARSET = "utf8mb4"
 COLLATION = "utf8mb4_0900_ai_ci"
@@ -69,8 +72,22 @@ def migrate(say: Say) -> None:
     if not plan:
         say("migrations: all were applied")
         return
-    call_command("migrate", database=PRIMARY, interactive=False, verbosity=0)
+    with alone():
+        call_command("migrate", database=PRIMARY, interactive=False, verbosity=0)
     say(f"migrations: {len(plan)} applied")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else migrates meanwhile: what a killed task began may still run."""
+    with connections[PRIMARY].cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('migrate', %s)", [LIMIT])
+        if cursor.fetchone() != (1,):
+            raise SetupFailed(f"migrations: another one runs for more than {LIMIT:.0f} s")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT RELEASE_LOCK('migrate')")
 
 
 def keep_administrator(password: str, say: Say) -> None:
