@@ -89,7 +89,7 @@ def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
     answer = facts.answer(node, "servers")
     evidence = f"not open: {', '.join(shut)}" if servers else f"show stat: {answer.said}"
     failure = Failure(evidence, "fab balance")
-    needs = (each(f"{node}: HAProxy"),)
+    needs = (each(f"{node}: HAProxy", container(node, "haproxy")),)
     yield Check(f"{node}: HAProxy's frontends", failure if shut else None, needs)
 
 

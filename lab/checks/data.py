@@ -32,15 +32,17 @@ TABLES = {
 def mysql(facts: Facts) -> Iterator[Check]:
     servers = facts.topology.settings.mysql
     yield Check("MySQL: primary", _primary(facts), (each(*(f"{n}: MySQL" for n in servers)),))
-    needs = (each("MySQL: primary"),)
+    # Asked inside the primary's container, which a frozen Docker lets nobody into.
+    asked = [container(node, "mysql") for node in servers if role(facts, node) == "PRIMARY"]
+    needs = (each("MySQL: primary", *asked),)
     yield Check("MySQL: account", _account(facts), needs)
     yield Check("MySQL: tables", _tables(facts), needs)
     for node in servers:
-        own, group = f"{node}: MySQL", f"{node}: port {MYSQL_GROUP_PORT}"
-        yield Check(
-            own, member(facts, node), (each(container(node, "mysql"), f"{node}: disk", group),)
-        )
-        yield Check(f"{node}: replication lag", _lag(facts, node), (each(own, "MySQL: primary"),))
+        own, runs = f"{node}: MySQL", container(node, "mysql")
+        before = each(runs, f"{node}: disk", f"{node}: port {MYSQL_GROUP_PORT}")
+        yield Check(own, member(facts, node), (before,))
+        behind = each(own, runs, "MySQL: primary")
+        yield Check(f"{node}: replication lag", _lag(facts, node), (behind,))
         yield health(facts, node, "mysql", own)
 
 

@@ -346,6 +346,28 @@ def test_a_port_is_blocked_for_those_who_did_not_get_through():
     assert ports["ubuntu2: port 7000"] is None
 
 
+PRIMARY = '{"state": "ONLINE", "role": "PRIMARY", "held": false}'
+
+
+@pytest.mark.parametrize(
+    ("check", "container"),
+    [
+        ("MySQL: account", "ubuntu2: container mysql"),
+        ("MySQL: tables", "ubuntu2: container mysql"),
+        ("ubuntu3: replication lag", "ubuntu3: container mysql"),
+        ("ubuntu4: HAProxy's frontends", "ubuntu4: container haproxy"),
+        ("ubuntu1: uWSGI", "ubuntu1: container django-default-bridge-1"),
+    ],
+)
+def test_what_is_asked_inside_a_container_needs_it(check, container):
+    """A frozen Docker lets nobody in, while the programs inside still answer from outside."""
+    authority = certificate(NOW, NOW + timedelta(days=1))
+    primary = {"ubuntu2": {"group": (0, PRIMARY, "")}}
+    found = replace(facts(primary), authority=authority, now=NOW.timestamp())
+    (needs,) = [one.needs for one in checks(found) if one.name == check]
+    assert container in {name for need in needs for name in need.checks}
+
+
 def test_who_has_to_reach_whom():
     """In the lab as it is delivered."""
     ring = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
