@@ -92,7 +92,6 @@ def _one(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
         memory = sum(_memory(lab, node) for node in nodes)
         load = _loads(address, journey.client, seconds)
         gaps = _restart(lab, address, journey.client, nodes)
-        journey.client.sign_out()
         say("lab", f"{mode}: measured")
         return Result(mode, steps, load, start, memory, *gaps)
 

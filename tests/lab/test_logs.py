@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -83,6 +84,8 @@ def following():
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        # Tests that run in the background of a shell were told to ignore Ctrl-C, and hand that on.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     lines: Queue[str] = Queue()
     reader = threading.Thread(target=lambda: [lines.put(one) for one in process.stdout])
