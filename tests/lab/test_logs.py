@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -76,7 +75,9 @@ def test_colours_are_for_terminals_and_for_who_wants_them():
 @pytest.fixture
 def following():
     """`fab logs --follow` of one node: the process, and its lines as they come."""
-    command = (FAB, "-H", NODE, "logs", "--service=nginx", "--lines=1", "--follow")
+    # Tests that run in the background of a shell were told to ignore Ctrl-C, and hand that on.
+    heeding = ("env", "--default-signal=INT")
+    command = (*heeding, FAB, "-H", NODE, "logs", "--service=nginx", "--lines=1", "--follow")
     process = subprocess.Popen(
         command,
         cwd=FOLDER,
@@ -84,8 +85,6 @@ def following():
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        # Tests that run in the background of a shell were told to ignore Ctrl-C, and hand that on.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     lines: Queue[str] = Queue()
     reader = threading.Thread(target=lambda: [lines.put(one) for one in process.stdout])
