@@ -17,25 +17,28 @@ Servers = dict[tuple[str, str], dict[str, str]]
 
 
 def checks(facts: Facts) -> Iterator[Check]:
-    yield site(facts)
-    yield address(facts)
     balancers = facts.topology.settings.balancers
     servers = {node: states(facts.answer(node, "servers").output) for node in balancers}
+    yield site(facts, servers)
+    yield address(facts)
     for name in facts.topology.nginx_nodes:
         yield admitted(name, servers)
     for node in balancers:
         yield from haproxy(facts, node, servers[node])
 
 
-def site(facts: Facts) -> Check:
-    """As a browser comes to it. Of the servers one is enough."""
+def site(facts: Facts, servers: dict[str, Servers]) -> Check:
+    """As a browser comes to it. Of the servers one is enough, but not one of those that HAProxy has
+    up may be failing: some seconds pass until it notices, and this request may have gone there."""
     balancers, nginx = facts.topology.settings.balancers, facts.topology.nginx_nodes
     page = facts.page("", "site")
     failure = Failure(
         f"http://{facts.topology.virtual_address}/: {page.said}", "fab logs --service=haproxy"
     )
-    servers = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
-    needs = (each("the virtual address"), servers)
+    one = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
+    trusted = [name for name in nginx if any(_up(servers[node], "nginx", name) for node in servers)]
+    behind = each(*(need for name in trusted for need in _behind(facts, name)))
+    needs = (each("the virtual address"), one, behind)
     return Check("the site", failure if page.status != 200 else None, needs)
 
 
@@ -99,14 +102,20 @@ def _server(facts: Facts, node: str, name: str, servers: Servers) -> Check:
     failure = Failure(
         f"HAProxy has {name} {status} {why}".strip(), f"fab -H {node} logs --service=haproxy"
     )
-    behind = each(f"HAProxy admits {name}", f"{name}: port 80", *_way_to(facts, name))
+    behind = each(f"HAProxy admits {name}", *_behind(facts, name))
     needs = (each(f"{node}: HAProxy's frontends"), behind)
-    return Check(f"{node}: HAProxy to {name}", None if status.startswith("UP") else failure, needs)
+    well = _up(servers, "nginx", name)
+    return Check(f"{node}: HAProxy to {name}", None if well else failure, needs)
 
 
-def _way_to(facts: Facts, name: str) -> tuple[str, ...]:
-    """A stack's nginx has no Django of its own."""
-    return () if facts.topology.overlay else (f"{name}: nginx to Django",)
+def _up(servers: Servers, proxy: str, name: str) -> bool:
+    return servers.get((proxy, name), {}).get("status", "").startswith("UP")
+
+
+def _behind(facts: Facts, name: str) -> tuple[str, ...]:
+    """What HAProxy's server answers with. A stack's nginx has no Django of its own."""
+    way = () if facts.topology.overlay else (f"{name}: nginx to Django",)
+    return (f"{name}: port 80", *way)
 
 
 def _mysql(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
@@ -117,7 +126,7 @@ def _mysql(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
         ("mysql_replicas", "MySQL's replicas", "SECONDARY"),
     ):
         roles = {name for name in names if role(facts, name) == wanted}
-        up = {n for n in names if servers.get((proxy, n), {}).get("status", "").startswith("UP")}
+        up = {name for name in names if _up(servers, proxy, name)}
         failure = Failure(
             f"HAProxy has {_listed(up)} up, and {wanted} is {_listed(roles)}",
             f"fab -H {node} logs --service=haproxy",

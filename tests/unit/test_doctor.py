@@ -334,6 +334,25 @@ def test_a_server_that_was_left_drained(status, evidence):
     assert seen(balancers.admitted("ubuntu1", servers).failure) == evidence
 
 
+@pytest.mark.parametrize(
+    ("status", "blamed"),
+    [
+        ({"ubuntu3": "UP", "ubuntu4": "UP 1/2"}, True),
+        ({"ubuntu3": "DOWN 1/2", "ubuntu4": "UP"}, True),
+        ({"ubuntu3": "DOWN", "ubuntu4": "DOWN"}, False),
+        ({}, False),
+    ],
+)
+def test_the_site_may_fail_for_a_server_that_haproxy_still_trusts(status, blamed):
+    servers = {
+        node: {("nginx", "ubuntu1"): {"status": status[node]}} if node in status else {}
+        for node in ("ubuntu3", "ubuntu4")
+    }
+    needs = {name for need in balancers.site(facts({}), servers).needs for name in need.checks}
+    assert ("ubuntu1: nginx to Django" in needs) is blamed
+    assert ("ubuntu1: port 80" in needs) is blamed
+
+
 def test_a_port_is_blocked_for_those_who_did_not_get_through():
     """Nodes that could not be asked, or reached it, are not named."""
     answers = {
