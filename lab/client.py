@@ -20,13 +20,23 @@ SECONDS = 20
 Answer = tuple[int, Message, str]
 
 
-class Client:
-    """Keeps cookies; follows redirects; answers (status, headers, text) whatever the status."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """A redirect is the answer, like any other."""
 
-    def __init__(self, address: str) -> None:
+
+class Client:
+    """Keeps cookies; answers (status, headers, text) whatever the status.
+
+    follow: whether the answer to a redirect is that of where it leads to.
+    """
+
+    def __init__(self, address: str, *, follow: bool = True) -> None:
         self.base = f"http://{address}"
         self.cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        cookies = urllib.request.HTTPCookieProcessor(self.cookies)
+        handlers = (cookies,) if follow else (cookies, _NoRedirect())
+        self._opener = urllib.request.build_opener(*handlers)
 
     def cookie_header(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
@@ -37,13 +47,16 @@ class Client:
     def post(
         self, path: str, form: Mapping[str, str], seconds: float = SECONDS, page_path: str = ""
     ) -> Answer:
-        """Posts a form with the token of the page that offers it: page_path, or path itself."""
+        """Posts a form as the page that offers it would: page_path, or path itself."""
         status, _, page = self.get(page_path or path)
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-        if not found:
+        issued = hidden(page)
+        if not issued:
             raise LabError(f"{self.base}{path}: {status}, no form there")
-        token = found[1]
-        body = urllib.parse.urlencode({**form, "csrfmiddlewaretoken": token}).encode()
+        return self.send(path, {**issued, **form}, seconds)
+
+    def send(self, path: str, form: Mapping[str, str], seconds: float = SECONDS) -> Answer:
+        """Posts a form whose page was read before: what is hidden in it is among the fields."""
+        body = urllib.parse.urlencode(form).encode()
         request = urllib.request.Request(self.base + path, data=body)  # noqa: S310
         request.add_header("Referer", self.base + path)
         return self._ask(request, seconds)
@@ -62,6 +75,11 @@ class Client:
 
     def sign_out(self) -> Answer:
         return self.post("/accounts/logout/", {}, page_path="/posts/")
+
+
+def hidden(page: str) -> dict[str, str]:
+    """The fields that a page's form sends without being filled in: its token, above all."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page))
 
 
 def status_of(client: Client, path: str, seconds: float) -> int:

@@ -142,11 +142,12 @@ class Node:
                 channel.close()
 
     @contextmanager
-    def holding(self, *argv: str) -> Iterator[None]:
+    def holding(self, *argv: str, lost: Callable[[], None] = interrupt) -> Iterator[None]:
         """Keeps a command running as root meanwhile; it ends when its standard input does.
 
         Raises RemoteError with the first line that the command prints if that is not `held`. It
-        ends with this program, however that ends; if it ends first, nothing more begins here.
+        ends with this program, however that ends. lost: what is done if it ends first; as a rule
+        nothing more begins here.
         """
         with self._reaching():
             channel = self._connection.transport.open_session()
@@ -157,7 +158,7 @@ class Node:
         def watch() -> None:
             channel.recv_exit_status()
             if not released.is_set():
-                interrupt()
+                lost()
 
         try:
             if answer != "held":

@@ -125,6 +125,16 @@ def add(username: str, identity: uuid.UUID, content: str) -> None:
     execute(store, store.insert_post, (username, month, identity, content))
 
 
+def remove(username: str) -> None:
+    """All posts of a user. What is written meanwhile may stay."""
+    session = connected().session
+    months = session.execute("SELECT month FROM months WHERE username = %s", (username,))
+    for row in months:
+        values = (username, row.month)
+        session.execute("DELETE FROM posts WHERE username = %s AND month = %s", values)
+    session.execute("DELETE FROM months WHERE username = %s", (username,))
+
+
 def page(username: str, start: paging.Position | None) -> paging.Page[Post]:
     """The user's posts from `start` on (None: from the newest)."""
     store = connected()

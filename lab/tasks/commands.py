@@ -22,18 +22,25 @@ from lab.tasks import balancers, diagrams, images, nodes, overlay, publishing
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
 from lab.tasks import doctor as examination
+from lab.tasks import drill as drills
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
 from lab.tasks import status as statuses
 from lab.tasks import top as live_view
 from lab.tasks import trace as traces
 from lab.tasks import verify as verification
+from lab.tasks.arguments import NameOrList
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
 from lab.topology import FOLDER, WebService, load
 
 # Django tasks of a stack: more would only wait for the two databases.
 MOST_TASKS = 12
+# Of a soak: it ends by itself.
+MOST_MINUTES = 600
+# Seconds.
+DAY = 24 * 60 * 60
+MOST_LINES = 100_000
 
 Body = Callable[..., None]
 
@@ -165,6 +172,12 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
     return lab, services
 
 
+def _number(name: str, text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise LabError(f"{name}: {text!r} should be a number from {least} to {most}")
+    return int(text)
+
+
 def _mode(text: str) -> ModeName:
     for mode in MODES_OF_ONE_NODE:
         if mode == text:
@@ -176,16 +189,15 @@ def _mode(text: str) -> ModeName:
 
 @task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
 @_whole_lab
-def matrix(context: Context, modes: str = "", seconds: int = 5) -> None:
+def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
     """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
     chosen = tuple(modes.split(",")) if modes else matrices.ALL
     if unknown := [mode for mode in chosen if mode not in matrices.ALL]:
         raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(matrices.ALL)}")
-    if not 1 <= seconds <= 60:
-        raise LabError(f"--seconds: {seconds} should be from 1 to 60")
+    length = _number("--seconds", seconds, 1, 60)
     lab = Lab()
     with lab.changing("matrix"):
-        results = matrices.run(lab, chosen, seconds)
+        results = matrices.run(lab, chosen, length)
     print(matrix_table(results))
 
 
@@ -193,11 +205,10 @@ def matrix(context: Context, modes: str = "", seconds: int = 5) -> None:
 @_whole_lab
 def scale(context: Context, count: str) -> None:
     """Have Swarm run COUNT Django tasks until the next deploy (--mode=overlay)."""
-    if not count.isdecimal() or not 1 <= int(count) <= MOST_TASKS:
-        raise LabError(f"scale: {count!r} should be a number from 1 to {MOST_TASKS}")
+    wanted = _number("scale", count, 1, MOST_TASKS)
     lab = Lab()
     with lab.changing("scale"):
-        overlay.scale(lab, int(count))
+        overlay.scale(lab, wanted)
 
 
 @task
@@ -265,12 +276,13 @@ def _json(value: Any) -> str:
 )
 @_told_in_one_line
 def logs(
-    context: Context, service: str = "", lines: int = 20, follow: bool = False, raw: bool = False
+    context: Context, service: str = "", lines: str = "20", follow: bool = False, raw: bool = False
 ) -> None:
     """Show the containers' logs of all nodes (-H NODE: of one)."""
     lab = Lab()
     chosen = (context.original_host,) if isinstance(context, Connection) else lab.topology.names
-    log_lines.show(lab, chosen, service, lines, follow=follow, raw=raw)
+    past = _number("--lines", lines, 0, MOST_LINES)
+    log_lines.show(lab, chosen, service, past, follow=follow, raw=raw)
 
 
 @task(
@@ -280,9 +292,9 @@ def logs(
     }
 )
 @_whole_lab
-def top(context: Context, seconds: int = 0, once: bool = False) -> None:
+def top(context: Context, seconds: str = "0", once: bool = False) -> None:
     """Watch nodes, containers, requests, errors, replication and ring, live."""
-    live_view.show(Lab(), seconds, once=once)
+    live_view.show(Lab(), _number("--seconds", seconds, 0, DAY), once=once)
 
 
 @task(help={"identity": "the request's id: the header X-Request-ID of its answer"})
@@ -298,6 +310,41 @@ def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
     """Draw every mode and the whole lab as lab.yml has them (SVG)."""
     drawn = diagrams.draw(load(), FOLDER / into)
     say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
+
+
+@task(
+    klass=NameOrList,
+    help={
+        "name": "the drill, or `all`, or `soak`: faults drawn by chance",
+        "list": "what there is to choose from, instead of a name",
+        "minutes": f"how long a soak injects faults, 1 to {MOST_MINUTES}",
+        "seed": "what a soak draws by: the same number draws the same faults",
+    },
+)
+@_whole_lab
+def drill(
+    context: Context,
+    name: str,
+    list: bool = False,  # noqa: A002
+    minutes: str = "10",
+    seed: str = "1",
+) -> None:
+    """Inject a fault while users read and write, and compare what they were promised."""
+    lab = Lab()
+    known = drills.known(lab)
+    if list:
+        width = max(map(len, known))
+        print("\n".join(f"{one.name:<{width}}  {one.role} {one.what}" for one in known.values()))
+        return
+    if name not in known.keys() | {"all", "soak"}:
+        raise LabError(f"drill: {name!r} is no drill: see `fab drill --list`, or `all` or `soak`")
+    length = _number("--minutes", minutes, 1, MOST_MINUTES)
+    drawn = _number("--seed", seed, 0, 2**31)
+    # The builder, which keeps the lock, may be what goes down.
+    with lab.changing(f"drill {name}", lost=lambda: None):
+        done = drills.run_all(lab, name, length, drawn)
+    if bad := [one.name for one in done if not one.verdict.well]:
+        raise LabError(f"drill: something was lost or doubled: {', '.join(bad)}")
 
 
 @task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,7 @@ from lab import images, plan, releases, secrets, topology
 from lab.containers import Plan
 from lab.errors import LabError
 from lab.modes import overlay
-from lab.progress import together
+from lab.progress import interrupt, together
 from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
@@ -55,10 +55,13 @@ class Lab:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
 
     @contextmanager
-    def changing(self, task: str) -> Iterator[None]:
-        """Nobody else changes this lab meanwhile. Raises LabError naming who does already."""
+    def changing(self, task: str, lost: Callable[[], None] = interrupt) -> Iterator[None]:
+        """Nobody else changes this lab meanwhile. Raises LabError naming who does already.
+
+        lost: what is done if the builder, which keeps the lock, goes down meanwhile.
+        """
         who = f"{getuser()} on {gethostname()}"
-        with self.builder.holding("lab-lock", f"fab {task}", who):
+        with self.builder.holding("lab-lock", f"fab {task}", who, lost=lost):
             # What a killed task had begun on a node goes on there until it is done.
             together({name: node.wait_unchanging for name, node in self.nodes.items()})
             yield

@@ -63,6 +63,15 @@ def fab(*arguments, **environment):
             (("scale", count), f"lab: scale: {count!r} should be a number from 1 to 12")
             for count in ("0", "13", "many")
         ),
+        (
+            ("drill", "nothing"),
+            "lab: drill: 'nothing' is no drill: see `fab drill --list`, or `all` or `soak`",
+        ),
+        (
+            ("drill", "soak", "--minutes=long"),
+            "lab: --minutes: 'long' should be a number from 1 to 600",
+        ),
+        (("top", "--seconds=-1"), "lab: --seconds: '-1' should be a number from 0 to 86400"),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
     ],
 )
@@ -93,6 +102,7 @@ def test_every_task_has_one_line_of_help():
         "destroy",
         "diagram",
         "doctor",
+        "drill",
         "init",
         "logs",
         "push",

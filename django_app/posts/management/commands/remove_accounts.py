@@ -1,0 +1,29 @@
+"""Removes accounts with their sessions and posts, as a drill does with those that it made."""
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from posts import store
+
+
+class Command(BaseCommand):
+    help = "Removes each account whose name begins so, with its sessions and its posts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("prefix", help="what their names begin with, such as drill-")
+
+    def handle(self, *args: object, prefix: str, **options: object) -> None:
+        if not prefix:
+            raise CommandError("the prefix is empty: that would be everybody")
+        users = get_user_model().objects.filter(username__startswith=prefix, is_superuser=False)
+        identities = {str(user.pk) for user in users}
+        for session in Session.objects.all():
+            if session.get_decoded().get("_auth_user_id") in identities:
+                session.delete()
+        for user in users:
+            store.remove(user.get_username())
+        users.delete()
+        LogEntry.objects.filter(object_repr__startswith=prefix).delete()
+        self.stdout.write(f"{len(identities)} accounts removed")

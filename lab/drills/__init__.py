@@ -1,0 +1,1 @@
+"""Faults on purpose, with a client that writes down what it was promised meanwhile."""

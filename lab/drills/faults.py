@@ -1,0 +1,206 @@
+"""The faults that a drill may inject, as data: what is done to whom, and what takes it back. Pure.
+
+What takes a fault back may be run twice, and also if the fault never came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from textwrap import dedent
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is hit. machine: the node as a container of this machine; container: empty if the node
+    as a whole is meant; cpus: what the container may use; peers: whom the node is cut off from."""
+
+    node: str
+    machine: str
+    container: str = ""
+    cpus: float = 0.0
+    peers: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.container} on {self.node}" if self.container else self.node
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """node: empty for this machine."""
+
+    node: str
+    argv: tuple[str, ...]
+
+
+Make = Callable[[Target], tuple[Command, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """role: who is hit, as lab/tasks/drill.py finds it out; what: in the past tense."""
+
+    name: str
+    role: str
+    what: str
+    do: Make
+    undo: Make
+
+
+def shell(target: Target, script: str, *arguments: str) -> tuple[Command, ...]:
+    argv = ("bash", "-euc", dedent(script), "bash", *arguments)
+    return (Command(target.node, argv),)
+
+
+def _on_container(script: str) -> Make:
+    return lambda target: shell(target, script, target.container)
+
+
+def _machine(*argv: str) -> Make:
+    return lambda target: (Command("", (*argv, target.machine)),)
+
+
+# A container that nobody stopped is not stopped by its start, nor one that nobody paused.
+REVIVE = _on_container('docker unpause "$1" 2> /dev/null || true; docker start "$1"')
+
+OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
+    # Docker starts nothing again that it was told to kill; what dies by itself, it does.
+    "killed": ("was killed", _on_container('docker kill "$1"'), REVIVE),
+    "crashed": (
+        "crashed",
+        _on_container('kill -KILL "$(docker inspect --format \'{{.State.Pid}}\' "$1")"'),
+        REVIVE,
+    ),
+    "paused": ("was paused", _on_container('docker pause "$1"'), REVIVE),
+    "stopped": ("was stopped", _on_container('docker stop "$1"'), REVIVE),
+    "slow": (
+        "got a twentieth of a core",
+        _on_container('docker update --cpus 0.05 "$1"'),
+        lambda target: shell(
+            target, 'docker update --cpus "$2" "$1"', target.container, f"{target.cpus:g}"
+        ),
+    ),
+}
+
+CHAIN = "LAB-DRILL"
+# Before anything else looks at a packet; forwarded ones pass PREROUTING alone.
+MEND = f"""
+for hook in PREROUTING OUTPUT; do
+  while iptables -w -t raw -D $hook -j {CHAIN} 2> /dev/null; do :; done
+done
+iptables -w -t raw -F {CHAIN} 2> /dev/null && iptables -w -t raw -X {CHAIN} || true
+"""
+
+
+def _cut(*directions: str, rule: str = "") -> Make:
+    """directions: -s for what comes from the peers, -d for what goes to them."""
+    drops = "\n".join(
+        f'  iptables -w -t raw -A {CHAIN} {direction} "$peer" {rule} -j DROP'
+        for direction in directions
+    )
+    script = f"""{MEND}
+iptables -w -t raw -N {CHAIN}
+for peer; do
+{drops}
+done
+for hook in PREROUTING OUTPUT; do iptables -w -t raw -I $hook -j {CHAIN}; done
+"""
+    return lambda target: shell(target, script, *target.peers)
+
+
+def _mend(target: Target) -> tuple[Command, ...]:
+    return shell(target, MEND)
+
+
+LOSS = 0.2
+OF_NETWORKS: Mapping[str, tuple[str, Make, Make]] = {
+    "cut-off": ("was cut off from the other nodes", _cut("-s", "-d"), _mend),
+    "deaf": ("heard nothing from the other nodes", _cut("-s"), _mend),
+    "mute": ("was not heard by the other nodes", _cut("-d"), _mend),
+    "lossy": (
+        f"lost {LOSS:.0%} of the packets from and to the other nodes",
+        _cut("-s", "-d", rule=f"-m statistic --mode random --probability {LOSS}"),
+        _mend,
+    ),
+}
+
+# Takes memory until hardly any of the node's is left, and is the first that the kernel kills.
+HOG = """
+import os, re
+open("/proc/self/oom_score_adj", "w").write("1000")
+def number(*paths):
+    return next(int(open(path).read()) for path in paths if os.path.exists(path))
+C = "/sys/fs/cgroup"
+limit = number(C + "/memory/memory.limit_in_bytes", C + "/memory.max")
+stat = next(p for p in (C + "/memory/memory.stat", C + "/memory.stat") if os.path.exists(p))
+taken = []
+while True:
+    usage = number(C + "/memory/memory.usage_in_bytes", C + "/memory.current")
+    text = open(stat).read()
+    cache = re.findall("^(?:total_)?inactive_file (.*)", text, re.M)[-1]
+    if limit - usage + int(cache) < limit * 0.025:
+        break
+    taken.append(b"x" * 4 * 2**20)
+print("taken", flush=True)
+import signal; signal.pause()
+"""
+HOG_UNIT = "lab-hog"
+
+OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
+    # As a person would bring it up again, whatever else is down.
+    "off": ("lost power", _machine("docker", "kill"), lambda _: (Command("", ("vagrant", "up")),)),
+    "frozen": (
+        "froze",
+        _machine("docker", "pause"),
+        lambda target: (
+            Command("", ("sh", "-c", 'docker unpause "$1" || true', "sh", target.machine)),
+        ),
+    ),
+    "docker-restarted": (
+        "had its Docker daemon restarted",
+        lambda target: shell(target, "systemctl restart docker"),
+        lambda target: shell(target, "systemctl start docker"),
+    ),
+    "memory-short": (
+        "ran short of memory",
+        lambda target: shell(
+            target,
+            f'systemd-run --unit={HOG_UNIT} --quiet --collect python3 -c "$1"',
+            HOG,
+        ),
+        lambda target: shell(target, f"systemctl stop {HOG_UNIT} 2> /dev/null || true"),
+    ),
+}
+
+# What a role is called in a fault's name, to the kinds of faults that hit it.
+CONTAINER_ROLES = (
+    "balancer",
+    "nginx",
+    "django",
+    "mysql-primary",
+    "mysql-replica",
+    "cassandra",
+)
+NETWORK_ROLES = ("balancer", "nginx", "mysql-primary", "mysql-replica", "cassandra")
+EVERY_NODE = "every-node"
+SMALL_ROLES = ("keepalived", "registry")
+
+
+def faults(nodes: Iterable[str]) -> dict[str, Fault]:
+    """By name. A whole node is a role of its own."""
+    found = [
+        Fault(f"{role}-{kind}", role, *made)
+        for role in CONTAINER_ROLES
+        for kind, made in OF_CONTAINERS.items()
+    ]
+    found += [
+        Fault(f"{role}-{kind}", role, *made)
+        for role in NETWORK_ROLES
+        for kind, made in OF_NETWORKS.items()
+    ]
+    found += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
+    found += [
+        Fault(f"{node}-{kind}", node, *made) for node in nodes for kind, made in OF_NODES.items()
+    ]
+    found.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"]))
+    return {fault.name: fault for fault in found}

@@ -1,0 +1,162 @@
+"""The users of a drill: they read and write at a steady rate, and note each answer.
+
+Each request comes over a connection of its own, so that a balancer's death costs those alone that
+are open in that moment. A form that failed is sent again, as a person would.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from itertools import count
+from threading import Event, Thread
+from typing import Any
+
+from lab.client import Client, hidden
+from lab.drills.ledger import Request
+from lab.errors import LabError
+from lab.journey import style_sheets
+
+# Seconds that a user waits for an answer: longer than any time-out behind the balancer.
+PATIENCE = 30.0
+# What each user does, how many of them there are, and how often all of them together do it in a
+# second. An account without a password costs no hash; a session costs one, half a core's second.
+USERS = (("read", 6, 5.0), ("post", 6, 3.0), ("account", 6, 3.0), ("session", 2, 0.5))
+NEW_ACCOUNT = "/admin/auth/user/add/"
+NEW_POST = "/posts/create"
+SIGN_IN = "/accounts/login/"
+
+
+class Wrong(Exception):
+    """An answer that is not as it should be; str() says what it was."""
+
+
+class Load:
+    """prefix: what the name of each account begins with that is made here; note: is given each
+    request as it was answered."""
+
+    def __init__(
+        self, address: str, admin_password: str, prefix: str, note: Callable[[Request], None]
+    ) -> None:
+        self.prefix, self._address, self._note = prefix, address, note
+        self.writer, self._password = f"{prefix}writer", secrets.token_urlsafe()
+        self.requests: list[Request] = []
+        # Who was signed in, by the key in the ledger: a session's own id is a secret.
+        self.sessions: dict[str, Client] = {}
+        self._numbers, self._sheets = count(1), [""]
+        self._unsent: deque[tuple[str, dict[str, str]]] = deque()
+        self._done = Event()
+        self._admin = self._signed_in("admin", admin_password)
+        self._make_writer()
+        self.client = self._signed_in(self.writer, self._password)
+
+    def _signed_in(self, username: str, password: str) -> Client:
+        client = Client(self._address, follow=False)
+        status, _, _ = client.sign_in(username, password)
+        if status != 302:
+            raise LabError(f"http://{self._address}{SIGN_IN}: {username} gets {status}")
+        return client
+
+    def _make_writer(self) -> None:
+        passwords = {"password1": self._password, "password2": self._password}
+        form = {"username": self.writer, "usable_password": "true", **passwords}
+        status, _, _ = self._admin.post(NEW_ACCOUNT, form)
+        if status != 302:
+            raise LabError(f"http://{self._address}{NEW_ACCOUNT}: {status}, not made")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Ends once each user has the answer that it waits for."""
+        threads = [
+            Thread(target=self._go_on, args=(getattr(self, f"_{act}"), number / rate, users / rate))
+            for act, users, rate in USERS
+            for number in range(users)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            for thread in threads:
+                thread.join()
+
+    def _go_on(self, act: Callable[[], None], first: float, pause: float) -> None:
+        due = time.monotonic() + first
+        while not self._done.wait(max(0.0, due - time.monotonic())):
+            act()
+            due = max(due + pause, time.monotonic())
+
+    def _asked(self, kind: str, ask: Callable[[], Any], key: str = "") -> Any:
+        """The answer, noted; None if it was wrong."""
+        began, wrong, answer = time.monotonic(), "", None
+        try:
+            answer = ask()
+        except Wrong as error:
+            wrong = str(error)
+        except OSError as error:
+            wrong = type(getattr(error, "reason", error)).__name__
+        if kind == "session" and answer:
+            key = answer
+        request = Request(kind, key, began, time.monotonic() - began, wrong)
+        self.requests.append(request)
+        self._note(request)
+        return answer
+
+    def _read(self) -> None:
+        if page := self._asked("list", partial(self._page, self.client, "/posts/")):
+            self._sheets = style_sheets(page)
+        self._asked("static", partial(self._page, self.client, self._sheets[0]))
+
+    def _post(self) -> None:
+        key, form = self._unsent.popleft() if self._unsent else ("", {})
+        if not form:
+            page = self._asked("form", partial(self._page, self.client, NEW_POST))
+            if not page:
+                return
+            key = f"post {next(self._numbers)}"
+            form = {**hidden(page), "content": f"{self.prefix}{key}"}
+        if not self._asked("post", partial(self._sent, self.client, NEW_POST, form), key):
+            self._unsent.append((key, form))
+
+    def _account(self) -> None:
+        page = self._asked("form", partial(self._page, self._admin, NEW_ACCOUNT))
+        if not page:
+            return
+        key = f"{self.prefix}{next(self._numbers):06}"
+        form = {**hidden(page), "username": key, "usable_password": "false"}
+        self._asked("account", partial(self._sent, self._admin, NEW_ACCOUNT, form), key)
+
+    def _session(self) -> None:
+        client = Client(self._address, follow=False)
+        page = self._asked("form", partial(self._page, client, SIGN_IN))
+        if not page:
+            return
+        form = {**hidden(page), "username": self.writer, "password": self._password}
+
+        def sign_in() -> str:
+            self._sent(client, SIGN_IN, form)
+            (session,) = (one.value for one in client.cookies if one.name == "sessionid")
+            key = sha256((session or "").encode()).hexdigest()[:16]
+            self.sessions[key] = client
+            return key
+
+        self._asked("session", sign_in)
+
+    def _page(self, client: Client, path: str) -> str:
+        status, _, page = client.get(path, PATIENCE)
+        if status != 200:
+            raise Wrong(str(status))
+        return page
+
+    def _sent(self, client: Client, path: str, form: dict[str, str]) -> bool:
+        """A redirect acknowledges; a page with the form again does not."""
+        status, _, _ = client.send(path, form, PATIENCE)
+        if status != 302:
+            raise Wrong(str(status))
+        return True

@@ -1,0 +1,143 @@
+"""What a drill showed: seconds without an answer, failed requests, lost writes. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from lab.drills.ledger import KINDS, READS, WRITES, Request, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fault. said: what was done to whom; injected, healed, well: seconds since the drill
+    began, well being when the doctor found nothing wrong any more."""
+
+    fault: str
+    said: str
+    injected: float
+    healed: float
+    well: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """requests: with seconds since the drill began; seed: what a soak was given."""
+
+    name: str
+    events: tuple[Event, ...]
+    requests: tuple[Request, ...]
+    verdict: Verdict
+    seed: int | None = None
+
+    @property
+    def failed(self) -> Counter[str]:
+        """What was wrong, and with which kind of request, to how often."""
+        return Counter(f"{one.kind}: {one.wrong}" for one in self.requests if one.wrong)
+
+    @property
+    def failed_reads(self) -> int:
+        return sum(bool(one.wrong) for one in self.requests if one.kind in READS)
+
+    @property
+    def slowest(self) -> float:
+        return max((one.seconds for one in self.requests), default=0.0)
+
+    def without(self, kinds: Sequence[str], event: Event) -> float:
+        """Seconds without one of these kinds, from the fault to full health: the worst kind's.
+
+        It can't be told finer than the pause between two requests of the kind.
+        """
+        return max(
+            longest_gap(
+                (one.ended for one in self.requests if one.kind == kind and not one.wrong),
+                event.injected,
+                event.well,
+            )
+            for kind in kinds
+        )
+
+
+def longest_gap(moments: Iterable[float], begin: float, end: float) -> float:
+    """Seconds within begin and end without any of these moments."""
+    within = sorted(moment for moment in moments if begin < moment < end)
+    bounds = [begin, *within, end]
+    return max(after - before for before, after in zip(bounds, bounds[1:], strict=False))
+
+
+HEADER = (
+    *("drill", "s without posts", "s without accounts", "s without reads", "failed requests"),
+    *("slowest s", "lost", "duplicated", "s to full health after healing"),
+)
+
+
+def row(report: Report) -> tuple[str, ...]:
+    """The worst event's figures."""
+    events = report.events
+
+    def worst(*kinds: str) -> str:
+        return f"{max(report.without(kinds, event) for event in events):.1f}"
+
+    total = len(report.requests)
+    failed = sum(report.failed.values())
+    return (
+        report.name,
+        worst("post"),
+        worst("account"),
+        worst("list", "static"),
+        f"{failed} of {total} ({report.failed_reads} reads)",
+        f"{report.slowest:.1f}",
+        str(len(report.verdict.lost)),
+        str(len(report.verdict.duplicated)),
+        f"{max(event.well - event.healed for event in events):.1f}",
+    )
+
+
+def table(reports: Iterable[Report]) -> str:
+    """As Markdown."""
+    lines = [HEADER, tuple("---" for _ in HEADER), *map(row, reports)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def text(report: Report) -> str:
+    """For a person at a terminal."""
+    lines = [f"{report.name}" + (f", seed {report.seed}" if report.seed is not None else "")]
+    for event in report.events:
+        lines += [
+            f"  {event.injected:6.1f} s  {event.said}",
+            f"  {event.healed:6.1f} s  healed; full health {event.well - event.healed:.1f} s later",
+            "           without "
+            + ", ".join(f"{kind} {report.without((kind,), event):.1f} s" for kind in KINDS),
+        ]
+    failed = sum(report.failed.values())
+    lines.append(
+        f"  {len(report.requests)} requests, {failed} failed, slowest {report.slowest:.1f} s"
+    )
+    lines += [f"    {times:4} {what}" for what, times in report.failed.most_common()]
+    verdict = report.verdict
+    counts = ", ".join(f"{verdict.acknowledged[kind]} of {kind}" for kind in WRITES)
+    lines.append(
+        f"  acknowledged: {counts}; lost {len(verdict.lost)}, duplicated {len(verdict.duplicated)},"
+        f" there without an acknowledgement {verdict.unclear}"
+    )
+    lines += [f"    LOST {line}" for line in verdict.lost]
+    lines += [f"    DUPLICATED {line}" for line in verdict.duplicated]
+    return "\n".join(lines)
+
+
+def as_json(report: Report) -> dict[str, object]:
+    """All but the requests themselves, which are in the ledger beside it."""
+    return {
+        "drill": report.name,
+        "seed": report.seed,
+        "events": [
+            asdict(event)
+            | {"without": {kind: round(report.without((kind,), event), 3) for kind in KINDS}}
+            for event in report.events
+        ],
+        "requests": len(report.requests),
+        "failed": dict(report.failed),
+        "slowest": round(report.slowest, 3),
+        "verdict": asdict(report.verdict),
+    }

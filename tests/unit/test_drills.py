@@ -1,0 +1,262 @@
+"""The drills' pure parts: ledger, report, picture, faults; and the guard, on this machine alone."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from xml.etree import ElementTree
+
+import pytest
+
+from lab.drills import faults, guard, report
+from lab.drills.faults import Command, Target
+from lab.drills.ledger import Request, verdict
+from lab.drills.picture import picture
+from lab.drills.report import Event, Report, longest_gap
+from lab.errors import LabError
+from lab.topology import FOLDER
+
+REQUESTS = (
+    Request("list", "", 0.5, 0.1, ""),
+    Request("post", "post 1", 1.0, 0.2, ""),
+    Request("post", "post 2", 2.0, 0.3, "503"),
+    Request("post", "post 2", 5.0, 0.2, ""),
+    Request("post", "post 3", 6.0, 0.2, "504"),
+    Request("account", "drill-1-000001", 1.0, 0.2, ""),
+    Request("account", "drill-1-000002", 2.0, 7.5, "500"),
+    Request("session", "5e55", 1.0, 0.6, ""),
+    Request("list", "", 9.5, 0.1, "503"),
+)
+ALL = {
+    "post": {"the site": ["post 2", "post 1"]},
+    "account": {"ubuntu1": ["drill-1-000001"], "ubuntu2": ["drill-1-000001"]},
+    "session": {"the site": ["5e55"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "lost", "duplicated", "unclear"),
+    [
+        ({}, (), (), 0),
+        # One acknowledged write dropped by hand, of each kind.
+        ({"post": {"the site": ["post 2"]}}, ("post post 1: not in the site",), (), 0),
+        # Sent twice, and acknowledged at the second time.
+        ({"post": {"the site": ["post 1"]}}, ("post post 2: not in the site",), (), 0),
+        (
+            {"account": {"ubuntu1": ["drill-1-000001"], "ubuntu2": []}},
+            ("account drill-1-000001: not in ubuntu2",),
+            (),
+            0,
+        ),
+        ({"session": {"the site": []}}, ("session 5e55: not in the site",), (), 0),
+        (
+            {"post": {"the site": ["post 2", "post 1", "post 2"]}},
+            (),
+            ("post post 2: 2 times in the site",),
+            0,
+        ),
+        # Never acknowledged: it may be there or not, but not twice.
+        ({"post": {"the site": ["post 1", "post 2", "post 3"]}}, (), (), 1),
+        (
+            {"post": {"the site": ["post 1", "post 2", "post 3", "post 3"]}},
+            (),
+            ("post post 3: 2 times in the site",),
+            1,
+        ),
+    ],
+)
+def test_the_ledger_is_compared_with_what_is_there(changed, lost, duplicated, unclear):
+    found = verdict(REQUESTS, ALL | changed)
+    assert (found.lost, found.duplicated, found.unclear) == (lost, duplicated, unclear)
+    assert found.acknowledged == {"post": 2, "account": 1, "session": 1}
+    assert found.well is not bool(lost or duplicated)
+
+
+@pytest.mark.parametrize("kind", ["post", "account", "session"])
+def test_a_ledger_that_nobody_compared_is_no_proof(kind):
+    with pytest.raises(ValueError, match=f"nobody looked for {kind}"):
+        verdict(REQUESTS, ALL | {kind: {}})
+
+
+@pytest.mark.parametrize(
+    ("moments", "seconds"),
+    [
+        ([], 10.0),
+        ([5.0], 5.0),
+        ([1.0, 2.0, 9.0], 7.0),
+        # What was before the fault, or after it, does not fill a gap.
+        ([-1.0, 0.0, 4.0, 12.0], 6.0),
+        ([9.0, 3.0, 6.0], 3.0),
+    ],
+)
+def test_the_longest_time_without_an_answer(moments, seconds):
+    assert longest_gap(moments, 0.0, 10.0) == seconds
+
+
+EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 9.0)
+REPORT = Report("balancer-killed", (EVENT,), REQUESTS, verdict(REQUESTS, ALL))
+
+
+def test_a_report_in_one_row():
+    assert report.row(REPORT) == (
+        "balancer-killed",
+        "3.8",
+        "7.5",
+        "7.5",
+        "4 of 9 (1 reads)",
+        "7.5",
+        "0",
+        "0",
+        "2.0",
+    )
+
+
+def test_a_report_for_a_person():
+    told = report.text(REPORT).splitlines()
+    assert told[0] == "balancer-killed"
+    assert told[1] == "     1.5 s  haproxy on ubuntu3 was killed"
+    assert told[2] == "     7.0 s  healed; full health 2.0 s later"
+    assert "       1 account: 500" in told
+    assert told[-1] == (
+        "  acknowledged: 2 of post, 1 of account, 1 of session; lost 0, duplicated 0,"
+        " there without an acknowledgement 0"
+    )
+    lost = Report("x", (EVENT,), REQUESTS, verdict(REQUESTS, ALL | {"post": {"the site": []}}))
+    assert "    LOST post post 1: not in the site" in report.text(lost).splitlines()
+
+
+def test_a_report_as_json():
+    told = json.loads(json.dumps(report.as_json(REPORT)))
+    assert told["failed"] == {"post: 503": 1, "post: 504": 1, "account: 500": 1, "list: 503": 1}
+    assert told["events"][0]["without"]["post"] == 3.8
+    assert told["verdict"]["lost"] == []
+
+
+def test_a_picture_has_a_bar_for_each_second_and_the_fault_behind():
+    shown = ElementTree.fromstring(picture(REPORT))  # noqa: S314 - our own
+    name = "{http://www.w3.org/2000/svg}rect"
+    colours = [one.get("fill") for one in shown.iter(name) if one.get("width") != "10.0"]
+    # Two panels.
+    assert colours.count("#f3d9a4") == colours.count("#e8eef3") == 2
+    # Reads were answered in one second, writes in two; one and three seconds had failures.
+    assert colours.count("#2f6f8f") == 3
+    assert colours.count("#c0392b") == 4
+
+
+HIT = Target("ubuntu2", "lab-ubuntu2", "mysql", 1.5, ("10.0.0.11", "10.0.0.10"))
+KNOWN = faults.faults(("ubuntu1", "ubuntu2"))
+REVIVED = 'docker unpause "$1" 2> /dev/null || true; docker start "$1"'
+SHELL = ("bash", "-euc")
+
+
+@pytest.mark.parametrize(
+    ("name", "do", "undo"),
+    [
+        (
+            "mysql-primary-killed",
+            ("ubuntu2", *SHELL, 'docker kill "$1"', "bash", "mysql"),
+            ("ubuntu2", *SHELL, REVIVED, "bash", "mysql"),
+        ),
+        (
+            "mysql-primary-paused",
+            ("ubuntu2", *SHELL, 'docker pause "$1"', "bash", "mysql"),
+            ("ubuntu2", *SHELL, REVIVED, "bash", "mysql"),
+        ),
+        (
+            "mysql-replica-slow",
+            ("ubuntu2", *SHELL, 'docker update --cpus 0.05 "$1"', "bash", "mysql"),
+            ("ubuntu2", *SHELL, 'docker update --cpus "$2" "$1"', "bash", "mysql", "1.5"),
+        ),
+        ("ubuntu2-off", ("", "docker", "kill", "lab-ubuntu2"), ("", "vagrant", "up")),
+        ("power-cut", ("", "docker", "kill", "lab-ubuntu2"), ("", "vagrant", "up")),
+        (
+            "ubuntu2-docker-restarted",
+            ("ubuntu2", *SHELL, "systemctl restart docker", "bash"),
+            ("ubuntu2", *SHELL, "systemctl start docker", "bash"),
+        ),
+    ],
+)
+def test_what_a_fault_does_and_what_takes_it_back(name, do, undo):
+    fault = KNOWN[name]
+    assert [(one.node, *one.argv) for one in fault.do(HIT)] == [do]
+    assert [(one.node, *one.argv) for one in fault.undo(HIT)] == [undo]
+
+
+@pytest.mark.parametrize(
+    ("name", "drops"),
+    [
+        ("cassandra-cut-off", ['-s "$peer"  -j DROP', '-d "$peer"  -j DROP']),
+        ("cassandra-deaf", ['-s "$peer"  -j DROP']),
+        ("cassandra-mute", ['-d "$peer"  -j DROP']),
+    ],
+)
+def test_a_node_is_cut_off_in_the_directions_that_are_meant(name, drops):
+    (done,) = KNOWN[name].do(HIT)
+    script = done.argv[2]
+    assert done.argv[-2:] == ("10.0.0.11", "10.0.0.10")
+    found = [line.split("LAB-DRILL ")[1] for line in script.splitlines() if "DROP" in line]
+    assert found == drops
+
+
+def test_every_fault_hits_a_role_and_has_its_own_name():
+    assert {"balancer-killed", "mysql-primary-cut-off", "cassandra-paused"} <= KNOWN.keys()
+    assert {"ubuntu1-off", "ubuntu2-memory-short", "power-cut"} <= KNOWN.keys()
+    assert all(name == fault.name for name, fault in KNOWN.items())
+
+
+def here(script):
+    return Command("", ("sh", "-c", script))
+
+
+def test_a_fault_is_taken_back_when_the_block_is_left(tmp_path):
+    path = tmp_path / "broken"
+    with guard.guarded((here(f"rm {path}"),)):
+        path.touch()
+    assert not path.exists()
+
+
+def test_a_fault_is_taken_back_although_the_drill_failed(tmp_path):
+    path = tmp_path / "broken"
+    with pytest.raises(KeyboardInterrupt), guard.guarded((here(f"rm {path}"),)):
+        path.touch()
+        raise KeyboardInterrupt
+    assert not path.exists()
+
+
+def test_what_fails_at_first_is_tried_again(tmp_path):
+    """As with a node that has to boot before anything can be done there."""
+    script = f"test -e {tmp_path}/booted || {{ touch {tmp_path}/booted; false; }}"
+    guard.take_back((here(script),))
+
+
+def test_what_can_t_be_taken_back_is_told():
+    with pytest.raises(LabError, match="`sh -c false` ended with 1"):
+        guard.take_back((here("false"),), seconds=0)
+
+
+DRILL = """
+import json, pathlib, sys, time
+from lab.drills.faults import Command
+from lab.drills.guard import guarded
+with guarded((Command("", tuple(json.loads(sys.argv[1])["argv"])),)):
+    pathlib.Path(sys.argv[2]).touch()
+    print("broken", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number):
+    path = tmp_path / "broken"
+    undo = json.dumps(asdict(here(f"rm {path}")))
+    argv = (sys.executable, "-c", DRILL, undo, str(path))
+    with subprocess.Popen(argv, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as drill:
+        assert drill.stdout.readline() == "broken\n"
+        assert path.exists()
+        drill.send_signal(number)
+    deadline = time.monotonic() + 10
+    while path.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not path.exists()
