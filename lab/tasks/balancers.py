@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from lab import docker, haproxy
+from lab.errors import LabError
 from lab.haproxy import Server
 from lab.plan import BALANCER
 from lab.progress import go_on, say, together
@@ -23,6 +24,8 @@ IN_FLIGHT_SECONDS = 40
 WELL_SECONDS = 20
 # Until a server that was just started counts as up for the others' sake.
 OTHERS_SECONDS = 10
+MOVED_SECONDS = 20
+ALIVE = "http://127.0.0.1:8404/"
 REMEDY = "`fab balance` brings the balancers back"
 
 
@@ -36,11 +39,43 @@ def balance(lab: Lab, release: Release) -> bool:
     return changed
 
 
+def holder(lab: Lab) -> str:
+    """The balancer that has the virtual address."""
+    for name in lab.topology.settings.balancers:
+        if _has_virtual_address(lab, name):
+            return name
+    raise LabError(f"no balancer holds {lab.topology.virtual_address}: `fab doctor`")
+
+
+def move_address(lab: Lab, to: str) -> bool:
+    """Moves the virtual address to a balancer without failing a request; whether it had to.
+
+    Raises LabError, before anything is touched, if that balancer could not serve.
+    """
+    now = holder(lab)
+    if now == to:
+        return False
+    asked = ("curl", "--silent", "--fail", "--output", "/dev/null", "--max-time", "2", ALIVE)
+    running = {one.name for one in lab.nodes[to].observe().running if one.state == "running"}
+    if "keepalived" not in running or lab.nodes[to].attempt(*asked)[0] != 0:
+        raise LabError(f"{to}: does not serve, so {now} keeps the virtual address: `fab doctor`")
+    lab.nodes[now].change("lab-give-address", lab.topology.virtual_address)
+    wait_until(
+        f"{lab.topology.virtual_address} on {to}",
+        lambda: holder(lab),
+        lambda seen: seen == to,
+        seconds=MOVED_SECONDS,
+        advice=lambda _: "`fab logs --service=keepalived`",
+    )
+    say("lab", f"{lab.topology.virtual_address} moved from {now} to {to}")
+    return True
+
+
 def configure(lab: Lab, release: Release) -> bool:
     """Brings the balancers to their plan: a changed configuration is read again, not restarted.
 
-    Containers are replaced one balancer after another, first the one without the virtual address.
-    Returns whether anything had to be done.
+    Containers are replaced one balancer after another, each while the other one has the virtual
+    address. Returns whether anything had to be done.
     """
     names = lab.topology.settings.balancers
     plans = {name: lab.plan(release, name) for name in names}
@@ -55,8 +90,11 @@ def configure(lab: Lab, release: Release) -> bool:
         return docker.replaced(part, lab.nodes[name].observe(part), BALANCER)
 
     if any(together({name: partial(stops, name) for name in names}).values()):
-        turns = sorted(names, key=lambda name: _has_virtual_address(lab, name))
-        done = {name: one(name) for name in turns}
+        first, last = sorted(names, key=lambda name: _has_virtual_address(lab, name))
+        done = {first: one(first)}
+        if _has_virtual_address(lab, last):
+            move_address(lab, first)
+        done[last] = one(last)
     else:
         done = together({name: partial(one, name) for name in names})
     return any(done.values())
@@ -104,54 +142,58 @@ def taken_out(lab: Lab) -> frozenset[str]:
 
 
 @contextmanager
-def drained(lab: Lab, server: str) -> Iterator[None]:
-    """No new request comes to a web server meanwhile; those in flight are answered before.
+def drained(lab: Lab, *servers: str) -> Iterator[None]:
+    """No new request comes to these web servers meanwhile; those in flight are answered before.
 
-    It gets requests again once every balancer sees it well; if what is done meanwhile fails, it
-    does not. A server whose requests no other one could answer keeps them. One that the balancers
+    They get requests again once every balancer sees them well; if what is done meanwhile fails,
+    they do not. Servers whose requests no other one could answer keep them. One that the balancers
     don't know yet gets none anyway.
     """
-    if not any(server in view for view in states(lab).values()):
+    known = tuple(one for one in servers if any(one in view for view in states(lab).values()))
+    if not known:
         yield
         return
-    if _others_serve(lab, server):
-        set_state(lab, (server,), "drain")
-        _wait_answered(lab, server)
+    names = " and ".join(known)
+    if _others_serve(lab, known):
+        set_state(lab, known, "drain")
+        _wait_answered(lab, known)
     else:
-        say(server, "not drained: no other web server is up")
+        say(names, "not drained: no other web server is up")
     yield
     wait_until(
-        f"{server}: seen well by the balancers",
-        lambda: {name: view.get(server) for name, view in states(lab).items()},
+        f"{names}: seen well by the balancers",
+        lambda: {(name, one): view.get(one) for name, view in states(lab).items() for one in known},
         lambda seen: all(found is not None and found.well for found in seen.values()),
         seconds=WELL_SECONDS,
         advice=lambda _: "`fab status`, `fab logs --service=haproxy`",
     )
-    set_state(lab, (server,), "ready")
+    set_state(lab, known, "ready")
 
 
-def _others_serve(lab: Lab, server: str) -> bool:
+def _others_serve(lab: Lab, servers: tuple[str, ...]) -> bool:
     """Whether every balancer has another server that is up, or has one before long."""
-    if all(view.keys() == {server} for view in states(lab).values()):
+    if all(view.keys() <= set(servers) for view in states(lab).values()):
         return False
 
     def look() -> bool:
         return all(
-            any(other.gets_requests for name, other in view.items() if name != server)
+            any(other.gets_requests for name, other in view.items() if name not in servers)
             for view in states(lab).values()
         )
 
     return _within(OTHERS_SECONDS, look)
 
 
-def _wait_answered(lab: Lab, server: str) -> None:
+def _wait_answered(lab: Lab, servers: tuple[str, ...]) -> None:
     """Whatever takes longer than IN_FLIGHT_SECONDS is left to the programs' own graceful end."""
 
     def look() -> bool:
-        return not any(v[server].sessions for v in states(lab).values() if server in v)
+        views = states(lab).values()
+        return not any(view[one].sessions for view in views for one in servers if one in view)
 
     if not _within(IN_FLIGHT_SECONDS, look):
-        say(server, f"requests are in flight for more than {IN_FLIGHT_SECONDS} s: going on")
+        names = " and ".join(servers)
+        say(names, f"requests are in flight for more than {IN_FLIGHT_SECONDS} s: going on")
 
 
 def _within(seconds: float, look: Callable[[], bool]) -> bool:

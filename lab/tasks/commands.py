@@ -220,13 +220,18 @@ def init(context: Context) -> None:
         initialize(lab, lab.require_release())
 
 
-@task
+@task(help={"to": "the balancer that has to have the virtual address then"})
 @_whole_lab
-def balance(context: Context) -> None:
+def balance(context: Context, to: str = "") -> None:
     """Bring the balancers' configuration to both balancers, without losing a connection."""
     lab = Lab()
+    if to and to not in lab.topology.settings.balancers:
+        both = " and ".join(lab.topology.settings.balancers)
+        raise LabError(f"--to: {to!r} is no balancer; those are {both}")
     with lab.changing("balance"):
         changed = balancers.balance(lab, lab.require_release())
+        if to:
+            balancers.move_address(lab, to)
     say("lab", f"balancers: {'as lab.yml says now' if changed else 'unchanged'}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lab.drills.faults import EVERY_NODE, Target
 from lab.errors import LabError
+from lab.tasks.balancers import holder
 from lab.tasks.context import Lab
 from lab.topology import MYSQL_ROLE_PORT
 
@@ -35,15 +36,6 @@ def targets(lab: Lab, role: str, chance: random.Random) -> tuple[Target, ...]:
     if not nodes:
         raise LabError(f"lab.yml leaves nobody to be a {role}")
     return (_container(lab, chance.choice(nodes), service),)
-
-
-def holder(lab: Lab) -> str:
-    """The balancer that has the virtual address."""
-    for name in lab.topology.settings.balancers:
-        shown = ("ip", "-o", "-4", "address", "show", "to", lab.topology.virtual_address)
-        if lab.nodes[name].run(*shown).strip():
-            return name
-    raise LabError(f"no balancer holds {lab.topology.virtual_address}: `fab doctor`")
 
 
 def primary(lab: Lab) -> str:

@@ -80,7 +80,7 @@ def roll(
 
         def step(service: WebService = service) -> None:
             if service in changing or service.nginx in left:
-                with drained(lab, service.nginx):
+                with drained(lab, *_fronts(lab, service)):
                     start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
                     warm_up(lab, release, service)
             else:
@@ -107,7 +107,7 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
         # The one that failed is first: the others serve.
         for service in reversed(before.topology.web):
             if nodes & {service.django, service.nginx}:
-                with drained(before, service.nginx):
+                with drained(before, *_fronts(before, service)):
                     start_service(before, current, service, seconds=REPLACED_SECONDS)
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")
@@ -200,6 +200,12 @@ def lay_ahead(lab: Lab, release: Release, services: tuple[WebService, ...]) -> N
         static.ahead(lab, release, service)
 
     together({str(i): partial(one, service) for i, service in enumerate(services)})
+
+
+def _fronts(lab: Lab, service: WebService) -> tuple[str, ...]:
+    """Each nginx that stands without a Django while this service's is replaced."""
+    same = (one.nginx for one in lab.topology.web if one.django == service.django)
+    return tuple(dict.fromkeys((service.nginx, *same)))
 
 
 def _where(service: WebService) -> str:
