@@ -87,7 +87,7 @@ def _run(lab: Lab, name: str, strike: Strike) -> Report:
     _require_well(lab)
     FOLDER.mkdir(parents=True, exist_ok=True)
     prefix = f"{PREFIX}{secrets.token_hex(4)}-"
-    with guarded(_forgetting(lab)), _ledger(name) as note:
+    with guarded(forgetting(lab)), _ledger(name) as note:
         password = lab.secrets["django_admin_password"]
         load = Load(lab.topology.virtual_address, password, prefix, note)
         began = time.monotonic()
@@ -174,7 +174,7 @@ def _require_well(lab: Lab) -> None:
         raise LabError(f"drill: begins in a healthy lab alone, and this one is not: {names}")
 
 
-def _forgetting(lab: Lab) -> tuple[Command, ...]:
+def forgetting(lab: Lab) -> tuple[Command, ...]:
     """Removes what any drill's users have left."""
     for node in lab.topology.names:
         for running in lab.nodes[node].observe().running:

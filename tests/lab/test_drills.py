@@ -1,0 +1,150 @@
+"""Drills: faults under users who write a ledger, and the ledger's own check.
+
+`make test` runs a few short ones; `make test-all` every fault, a power cut five times, and a soak.
+No time is asserted: this machine may be busy. What was measured stands in docs/drills.md.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab.drills import report as reports
+from lab.drills.ledger import verdict
+from lab.drills.load import Load
+from lab.remote import wait_until
+from lab.tasks import drill as drills
+from lab.tasks import evidence
+from lab.tasks.drill import known
+from lab.tasks.targets import primary
+from lab.topology import FOLDER
+from tests.conftest import TOPOLOGY
+from tests.lab.data_faults import sql
+from tests.lab.test_doctor import FAB, wait_well
+from tests.nodes.conftest import ssh
+
+FAULTS = known(drills.Lab(TOPOLOGY))
+SHORT = ("balancer-killed", "mysql-primary-killed", "cassandra-paused")
+# Of these one dies, and the others answer each page.
+READS_GO_ON = {
+    f"{role}-{kind}"
+    for role in ("nginx", "django", "cassandra", "mysql-replica")
+    for kind in ("killed", "paused", "stopped", "crashed")
+}
+SECONDS = 60
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SHORT,
+        *(pytest.param(name, marks=pytest.mark.long) for name in FAULTS if name not in SHORT),
+    ],
+)
+def test_nothing_acknowledged_is_lost(running, capsys, name):
+    report = drills.drill(running, FAULTS[name])
+    with capsys.disabled():
+        print("\n" + "|".join(("", *reports.row(report), "")))
+    assert not report.verdict.lost
+    assert not report.verdict.duplicated
+    if name in READS_GO_ON:
+        assert not report.failed_reads, report.failed
+
+
+@pytest.mark.long
+def test_a_power_cut_five_times_in_a_row(running, capsys):
+    for _ in range(5):
+        report = drills.drill(running, FAULTS["power-cut"])
+        with capsys.disabled():
+            print("\n" + "|".join(("", *reports.row(report), "")))
+        assert report.verdict.well, reports.text(report)
+
+
+@pytest.mark.long
+def test_a_soak(running, capsys):
+    report = drills.soak(running, minutes=10, seed=6)
+    with capsys.disabled():
+        print("\n" + reports.text(report))
+    assert report.verdict.well
+    assert len(report.events) > 5
+
+
+DROP_A_POST = """
+from posts import store
+from posts.ids import month_of
+post = store.page({writer!r}, None).rows[0]
+store.connected().session.execute(
+    "DELETE FROM posts WHERE username = %s AND month = %s AND id = %s",
+    ({writer!r}, month_of(post.created), post.id),
+)
+print(post.content)
+store.disconnect()
+"""
+
+
+def test_the_ledger_tells_of_each_write_that_was_dropped_by_hand(running):
+    prefix = f"{drills.PREFIX}bymyhand-"
+    remove = drills.forgetting(running)
+    with drills.guarded(remove):
+        password = running.secrets["django_admin_password"]
+        load = Load(TOPOLOGY.virtual_address, password, prefix, lambda _: None)
+        with load.running():
+            wait_until(
+                "some of each",
+                lambda: {one.kind for one in load.requests if not one.wrong},
+                lambda kinds: kinds >= {"post", "account", "session"},
+                seconds=SECONDS,
+                advice=lambda _: "fab doctor",
+            )
+        assert verdict(load.requests, evidence.look(running, load)).well
+
+        shell = f"sudo docker exec -i {remove[0].argv[2]} python manage.py shell --no-imports"
+        content = ssh(remove[0].node, shell, DROP_A_POST.format(writer=load.writer)).strip()
+        account = sorted(one.key for one in load.requests if one.kind == "account")[0]
+        where = f"WHERE username = '{account}'"
+        sql(running, primary(running), f"DELETE FROM djangodb.auth_user {where}")  # noqa: S608 - its own
+        session, client = next(iter(load.sessions.items()))
+        client.sign_out()
+
+        found = verdict(load.requests, evidence.look(running, load))
+        post = content.removeprefix(prefix)
+        assert found.lost == (
+            f"post {post}: not in the site",
+            *(f"account {account}: not in {name}" for name in TOPOLOGY.settings.mysql),
+            f"session {session}: not in the site",
+        )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_drill_that_is_cut_off_leaves_the_lab_as_it_was(running, number):
+    server = primary(running)
+    state = ("docker", "inspect", "--format", "{{.State.Status}}", "mysql")
+    # Tests that run in the background ignore Ctrl-C, and so would the drill.
+    argv = ("env", "--default-signal=INT", FAB, "drill", "mysql-primary-paused")
+    with subprocess.Popen(argv, cwd=FOLDER, stderr=subprocess.PIPE, start_new_session=True) as fab:
+        wait_until(
+            "a paused primary",
+            lambda: running.nodes[server].run(*state).strip(),
+            lambda seen: seen == "paused",
+            seconds=SECONDS,
+            advice=lambda _: "fab drill mysql-primary-paused",
+        )
+        os.killpg(fab.pid, number)
+    assert fab.returncode == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[number]
+    begun = time.monotonic()
+    wait_until(
+        "the primary again, and none of the drill's accounts",
+        lambda: (running.nodes[server].run(*state).strip(), _accounts(running)),
+        lambda seen: seen == ("running", 0),
+        seconds=SECONDS,
+        advice=lambda _: "the drill's guard",
+    )
+    print(f"taken back within {time.monotonic() - begun:.1f} s")
+    wait_well(running)
+
+
+def _accounts(running):
+    query = "SELECT COUNT(*) FROM djangodb.auth_user WHERE username LIKE 'drill-%'"
+    return max(int(sql(running, name, query)) for name in TOPOLOGY.settings.mysql)
