@@ -12,6 +12,7 @@ import time
 import pytest
 
 from lab.drills import report as reports
+from lab.drills.guard import guarded
 from lab.drills.ledger import verdict
 from lab.drills.load import Load
 from lab.remote import wait_until
@@ -87,7 +88,7 @@ store.disconnect()
 def test_the_ledger_tells_of_each_write_that_was_dropped_by_hand(running):
     prefix = f"{drills.PREFIX}bymyhand-"
     remove = drills.forgetting(running)
-    with drills.guarded(remove):
+    with guarded(remove):
         password = running.secrets["django_admin_password"]
         load = Load(TOPOLOGY.virtual_address, password, prefix, lambda _: None)
         with load.running():
