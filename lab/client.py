@@ -63,10 +63,13 @@ class Client:
 
     def _ask(self, request: urllib.request.Request, seconds: float) -> Answer:
         try:
-            with self._opener.open(request, timeout=seconds) as answer:
+            try:
+                answer = self._opener.open(request, timeout=seconds)
+            except urllib.error.HTTPError as error:
+                # An answer like any other, which may break off as well.
+                answer = error
+            with answer:
                 return answer.status, answer.headers, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read().decode(errors="replace")
         except (http.client.HTTPException, UnicodeDecodeError) as error:
             raise ConnectionError(f"{type(error).__name__}: {error}") from None
 

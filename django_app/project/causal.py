@@ -41,10 +41,6 @@ class Reads:
     wrote: bool = False
     replica_suffices: bool | None = None
 
-    @property
-    def may_be_repeated(self) -> bool:
-        return self.safe_method and not self.wrote
-
 
 current: ContextVar[Reads | None] = ContextVar("reads", default=None)
 

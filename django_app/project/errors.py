@@ -22,6 +22,7 @@ TEXTS = {
 # Servers' error numbers for "not now"; 2000-2999 are the client's: no connection, or one lost.
 # 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1290 and 1836 read-only
 # (a primary that was just replaced), 3100 and 3101 the group refused or rolled back the commit.
+MYSQL_LOST = frozenset({2006, 2013, 2055})
 MYSQL_UNAVAILABLE = frozenset({1040, 1053, 1205, 1290, 1836, 3100, 3101, *range(2000, 3000)})
 
 
@@ -68,9 +69,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     # Here rather than in a view or in process_exception: the session's save and the lazy
     # request.user may fail too.
-    subject = unavailable(sys.exception())
+    error = sys.exception()
+    subject = unavailable(error)
     if subject is None:
         return page(request, 500)
     response = page(request, 503, subject)
     response["Retry-After"] = "5"
+    response.lost_connection = isinstance(error, OperationalError) and error.args[0] in MYSQL_LOST
     return response
+
+
+def lost_connection(response: HttpResponse) -> bool:
+    """Whether it tells of a connection to MySQL that ended while it was used."""
+    return getattr(response, "lost_connection", False)

@@ -1,9 +1,11 @@
+from unittest import mock
+
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
-from django.test import TransactionTestCase, override_settings
+from django.test import TransactionTestCase
 
 from posts import store
-from tests.support import NO_CASSANDRA, PASSWORD
+from tests.support import PASSWORD
 
 
 def kill(alias: str) -> None:
@@ -38,8 +40,23 @@ class SafeRequestsAgain(TransactionTestCase):
         response = self.client.post("/accounts/login/", {"username": "ann", "password": PASSWORD})
         self.assertEqual(response.status_code, 503)
 
-    @override_settings(**NO_CASSANDRA)
-    def test_what_stays_away_is_told_after_the_second_time(self) -> None:
+    def test_what_is_away_without_a_connection_lost_is_asked_once(self) -> None:
         store.disconnect()
-        response = self.client.get("/posts/")
+        with mock.patch("posts.store.connect", side_effect=store.StoreUnavailable) as connect:
+            response = self.client.get("/posts/")
         self.assertContains(response, "store of the posts", status_code=503)
+        self.assertEqual(connect.call_count, 1)
+
+    def test_a_replica_is_asked_anew_whether_it_has_what_the_user_wrote(self) -> None:
+        """The one that answered first may be the one that died."""
+        asked: list[str] = []
+
+        def replica_has(seen: str) -> bool:
+            asked.append(seen)
+            if len(asked) == 1:
+                kill("read_only")
+            return True
+
+        with mock.patch("project.causal.replica_has", replica_has):
+            self.assertEqual(self.client.get("/posts/").status_code, 200)
+        self.assertEqual(len(asked), 2)

@@ -125,26 +125,44 @@ OF_NETWORKS: Mapping[str, tuple[str, Make, Make]] = {
 }
 
 # Takes memory until hardly any of the node's is left, and is the first that the kernel kills.
-HOG = """
-import os, re
+HOG_UNIT, HOG_DONE = "lab-hog", "/run/lab-hog"
+HOG = f"""
+import os, re, signal
 open("/proc/self/oom_score_adj", "w").write("1000")
-def number(*paths):
-    return next(int(open(path).read()) for path in paths if os.path.exists(path))
 C = "/sys/fs/cgroup"
-limit = number(C + "/memory/memory.limit_in_bytes", C + "/memory.max")
-stat = next(p for p in (C + "/memory/memory.stat", C + "/memory.stat") if os.path.exists(p))
+def read(*paths):
+    return next((open(path).read() for path in paths if os.path.exists(path)), "")
+def known(name):
+    return int(re.search("^" + name + ": *([0-9]+)", read("/proc/meminfo"), re.M)[1]) * 1024
+limit = read(C + "/memory/memory.limit_in_bytes", C + "/memory.max").strip()
+limit = min(int(limit), known("MemTotal")) if limit.isdigit() else known("MemTotal")
+def free():
+    usage = read(C + "/memory/memory.usage_in_bytes", C + "/memory.current")
+    if not usage:
+        return known("MemAvailable")
+    stat = read(C + "/memory/memory.stat", C + "/memory.stat")
+    return limit - int(usage) + int(re.findall("^(?:total_)?inactive_file (.*)", stat, re.M)[-1])
 taken = []
-while True:
-    usage = number(C + "/memory/memory.usage_in_bytes", C + "/memory.current")
-    text = open(stat).read()
-    cache = re.findall("^(?:total_)?inactive_file (.*)", text, re.M)[-1]
-    if limit - usage + int(cache) < limit * 0.025:
-        break
+while free() > limit * 0.025:
     taken.append(b"x" * 4 * 2**20)
-print("taken", flush=True)
-import signal; signal.pause()
+open("{HOG_DONE}", "w").close()
+signal.pause()
 """
-HOG_UNIT = "lab-hog"
+# It is killed as soon as somebody needs the memory, and then takes it again.
+TAKE_MEMORY = f"""
+rm -f {HOG_DONE}
+systemd-run --unit={HOG_UNIT} --property=Restart=always --property=StartLimitIntervalSec=0 \
+  --quiet --collect python3 -c "$1"
+for try in {{1..300}}; do [[ ! -e {HOG_DONE} ]] || exit 0; sleep 0.1; done
+echo "the memory was not taken within 30 s" >&2
+exit 1
+"""
+# Not the last command's status: whether it runs no more.
+GIVE_MEMORY = f"systemctl stop {HOG_UNIT} 2> /dev/null || ! systemctl is-active {HOG_UNIT}"
+
+UNFREEZE = """
+if [ "$(docker inspect --format '{{.State.Paused}}' "$1")" = true ]; then docker unpause "$1"; fi
+"""
 
 OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     # As a person would bring it up again, whatever else is down.
@@ -152,9 +170,7 @@ OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     "frozen": (
         "froze",
         _machine("docker", "pause"),
-        lambda target: (
-            Command("", ("sh", "-c", 'docker unpause "$1" || true', "sh", target.machine)),
-        ),
+        lambda target: (Command("", ("sh", "-c", UNFREEZE, "sh", target.machine)),),
     ),
     "docker-restarted": (
         "had its Docker daemon restarted",
@@ -163,12 +179,8 @@ OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     ),
     "memory-short": (
         "ran short of memory",
-        lambda target: shell(
-            target,
-            f'systemd-run --unit={HOG_UNIT} --quiet --collect python3 -c "$1"',
-            HOG,
-        ),
-        lambda target: shell(target, f"systemctl stop {HOG_UNIT} 2> /dev/null || true"),
+        lambda target: shell(target, TAKE_MEMORY, HOG),
+        lambda target: shell(target, GIVE_MEMORY),
     ),
 }
 

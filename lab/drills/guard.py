@@ -1,8 +1,7 @@
 """Takes faults back, also if the drill that injected them was killed.
 
-A process of its own: its standard input ends with the drill, however that ends, and then it takes
-back all that it was told and that stands, the latest fault first. Its standard output is the
-drill's to read; whoever was killed does not read it.
+A process of its own. Its standard input ends with the drill, however that ends; then it takes back
+all that it was told and that stands, the latest first.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from lab.drills.faults import Command
 from lab.errors import LabError
@@ -24,36 +24,69 @@ from lab.topology import FOLDER
 
 # Seconds: how long to try, as a node that was off has to boot first, and between two tries.
 PATIENCE, PAUSE = 180.0, 1.0
+# Of this machine: one command at a time, also of a drill that was killed.
+MACHINE = ("flock", str(FOLDER / ".lab" / "drill.lock"))
+READY, BACK, KEEP = "ready", "back", "keep"
+
+
+class Standing:
+    """Something that has to be taken back."""
+
+    kept = False
+
+    def keep(self) -> None:
+        """Not to be taken back after all: somebody has to look at it."""
+        self.kept = True
+
+
+class Guard:
+    """What a drill tells its guard."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    @contextmanager
+    def standing(self, undo: tuple[Command, ...]) -> Iterator[Standing]:
+        """Takes it back when the block is left, or when this program ends, unless it was kept.
+
+        Raises LabError with what could not be taken back.
+        """
+        self._tell([asdict(command) for command in undo])
+        standing = Standing()
+        try:
+            yield standing
+        finally:
+            self._tell(KEEP if standing.kept else BACK)
+
+    def _tell(self, message: object) -> None:
+        assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
+        answer = ""
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        if answer != f"{READY}\n":
+            raise LabError(f"not taken back: {answer.strip() or 'the guard ended'}")
 
 
 @contextmanager
-def guarded(undo: tuple[Command, ...]) -> Iterator[None]:
-    """Takes a fault back when the block is left, or when this program ends.
-
-    Raises LabError with what could not be taken back.
-    """
-    # Not of this terminal's group: its Ctrl-C is for the drill.
-    guard = subprocess.Popen(
-        (sys.executable, "-m", "lab.drills.guard"),
-        cwd=FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    assert guard.stdin and guard.stdout  # noqa: S101 - both are pipes
-    guard.stdin.write(json.dumps([asdict(command) for command in undo]) + "\n")
-    guard.stdin.flush()
-    # From here on the fault is taken back, whatever happens.
-    if guard.stdout.readline() != "ready\n":
-        raise LabError("the drill's guard did not start: `.venv/bin/python -m lab.drills.guard`")
-    try:
-        yield
-    finally:
-        guard.stdin.close()
-        said = guard.stdout.read()
-        if guard.wait() != 0:
-            raise LabError(f"not taken back: {said.strip()}")
+def guard(log: Path) -> Iterator[Guard]:
+    """log: where it tells of what it could not take back after the drill was killed."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "lab.drills.guard"),
+            cwd=FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            # Not of this terminal's group: its Ctrl-C is for the drill.
+            start_new_session=True,
+            text=True,
+        )
+    # Leaving the block closes its input, and waits for it.
+    with process:
+        yield Guard(process)
 
 
 def take_back(undo: tuple[Command, ...], seconds: float = PATIENCE) -> None:
@@ -88,27 +121,46 @@ def _until_done(command: Command, seconds: float) -> None:
 
 
 def run(command: Command) -> str:
-    """Standard output. Raises LabError if it fails."""
+    """Standard output. Waits for a command of a killed drill that still runs there.
+
+    Raises LabError if it fails, or takes longer than PATIENCE.
+    """
     if command.node:
         # A connection of its own: an older one may have died with the node.
-        return Node(command.node).run(*command.argv)
-    done = subprocess.run(command.argv, capture_output=True, text=True, check=False)
+        return Node(command.node).change(*command.argv)
+    argv = (*MACHINE, *command.argv)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"`{' '.join(command.argv)}` took longer than {PATIENCE:g} s") from None
     if done.returncode != 0:
-        raise LabError(f"`{' '.join(command.argv)}` ended with {done.returncode}: {done.stderr}")
+        said = done.stderr.strip()
+        raise LabError(f"`{' '.join(command.argv)}` ended with {done.returncode}: {said}")
     return done.stdout
 
 
 def main() -> int:
-    undo = [Command(one["node"], tuple(one["argv"])) for one in json.loads(sys.stdin.readline())]
-    print("ready", flush=True)
-    sys.stdin.read()
+    standing: list[tuple[Command, ...]] = []
+    for line in sys.stdin:
+        message, answer = json.loads(line), READY
+        if isinstance(message, list):
+            standing.append(tuple(Command(one["node"], tuple(one["argv"])) for one in message))
+        else:
+            undo = standing.pop()
+            answer = _tried(undo) if message == BACK else READY
+        print(answer, flush=True)
+    failed = [said for said in map(_tried, reversed(standing)) if said != READY]
+    for said in failed:
+        print(f"{time.strftime('%F %T')} not taken back: {said}", file=sys.stderr)
+    return bool(failed)
+
+
+def _tried(undo: tuple[Command, ...]) -> str:
     try:
-        take_back(tuple(undo))
+        take_back(undo)
     except LabError as error:
-        with suppress(OSError):
-            print(error, flush=True)
-        return 1
-    return 0
+        return " | ".join(str(error).splitlines())
+    return READY
 
 
 if __name__ == "__main__":

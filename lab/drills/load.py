@@ -1,7 +1,8 @@
 """The users of a drill: they read and write at a steady rate, and note each answer.
 
 Each request comes over a connection of its own, so that a balancer's death costs those alone that
-are open in that moment. A form that failed is sent again, as a person would.
+are open in that moment. Whoever waits for an answer asks for nothing else meanwhile. A form that
+failed is sent again, as a person would.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from itertools import count
 from threading import Event, Thread
 from typing import Any
 
-from lab.client import Client, hidden
+from lab.client import Answer, Client, hidden
 from lab.drills.ledger import Request
 from lab.errors import LabError
 from lab.journey import style_sheets
@@ -49,25 +50,24 @@ class Load:
         # Who was signed in, by the key in the ledger: a session's own id is a secret.
         self.sessions: dict[str, Client] = {}
         self._numbers, self._sheets = count(1), [""]
+        # Of a failed post its form is sent again: a refusal for good would be a mistake of ours.
         self._unsent: deque[tuple[str, dict[str, str]]] = deque()
         self._done = Event()
+        self._errors: list[Exception] = []
         self._admin = self._signed_in("admin", admin_password)
         self._make_writer()
         self.client = self._signed_in(self.writer, self._password)
 
     def _signed_in(self, username: str, password: str) -> Client:
         client = Client(self._address, follow=False)
-        status, _, _ = client.sign_in(username, password)
-        if status != 302:
-            raise LabError(f"http://{self._address}{SIGN_IN}: {username} gets {status}")
+        form = {"username": username, "password": password}
+        _require(client, partial(client.post, SIGN_IN, form))
         return client
 
     def _make_writer(self) -> None:
         passwords = {"password1": self._password, "password2": self._password}
         form = {"username": self.writer, "usable_password": "true", **passwords}
-        status, _, _ = self._admin.post(NEW_ACCOUNT, form)
-        if status != 302:
-            raise LabError(f"http://{self._address}{NEW_ACCOUNT}: {status}, not made")
+        _require(self._admin, partial(self._admin.post, NEW_ACCOUNT, form))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -85,11 +85,23 @@ class Load:
             self._done.set()
             for thread in threads:
                 thread.join()
+            # A session that nobody uses any more; the others go with their account.
+            with suppress(OSError, LabError):
+                self._admin.sign_out()
+        if self._errors:
+            raise self._errors[0]
+
+    def served_since(self, moment: float) -> frozenset[str]:
+        """The kinds of requests that began after that and were answered well."""
+        return frozenset(one.kind for one in self.requests if one.began > moment and not one.wrong)
 
     def _go_on(self, act: Callable[[], None], first: float, pause: float) -> None:
         due = time.monotonic() + first
         while not self._done.wait(max(0.0, due - time.monotonic())):
-            act()
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - told when the users stop
+                self._errors.append(error)
             due = max(due + pause, time.monotonic())
 
     def _asked(self, kind: str, ask: Callable[[], Any], key: str = "") -> Any:
@@ -110,7 +122,7 @@ class Load:
 
     def _read(self) -> None:
         if page := self._asked("list", partial(self._page, self.client, "/posts/")):
-            self._sheets = style_sheets(page)
+            self._sheets = style_sheets(page) or self._sheets
         self._asked("static", partial(self._page, self.client, self._sheets[0]))
 
     def _post(self) -> None:
@@ -128,7 +140,7 @@ class Load:
         page = self._asked("form", partial(self._page, self._admin, NEW_ACCOUNT))
         if not page:
             return
-        key = f"{self.prefix}{next(self._numbers):06}"
+        key = f"{self.prefix}{next(self._numbers)}"
         form = {**hidden(page), "username": key, "usable_password": "false"}
         self._asked("account", partial(self._sent, self._admin, NEW_ACCOUNT, form), key)
 
@@ -141,8 +153,10 @@ class Load:
 
         def sign_in() -> str:
             self._sent(client, SIGN_IN, form)
-            (session,) = (one.value for one in client.cookies if one.name == "sessionid")
-            key = sha256((session or "").encode()).hexdigest()[:16]
+            session = "".join(one.value or "" for one in client.cookies if one.name == "sessionid")
+            if not session:
+                raise Wrong("302 without a session")
+            key = sha256(session.encode()).hexdigest()[:16]
             self.sessions[key] = client
             return key
 
@@ -155,8 +169,20 @@ class Load:
         return page
 
     def _sent(self, client: Client, path: str, form: dict[str, str]) -> bool:
-        """A redirect acknowledges; a page with the form again does not."""
-        status, _, _ = client.send(path, form, PATIENCE)
+        """A redirect acknowledges, but for that to the sign-in page; the form again does not."""
+        status, headers, _ = client.send(path, form, PATIENCE)
         if status != 302:
             raise Wrong(str(status))
+        if "/login/" in headers["Location"]:
+            raise Wrong("302 to the sign-in page")
         return True
+
+
+def _require(client: Client, act: Callable[[], Answer]) -> None:
+    """Raises LabError unless a form is accepted, as it has to be before the users begin."""
+    try:
+        status, _, _ = act()
+    except OSError as error:
+        raise LabError(f"{client.base}: {error}: `fab doctor`") from None
+    if status != 302:
+        raise LabError(f"{client.base}: a form is answered by {status}: `fab doctor`")

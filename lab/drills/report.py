@@ -68,7 +68,7 @@ def longest_gap(moments: Iterable[float], begin: float, end: float) -> float:
 
 HEADER = (
     *("drill", "s without posts", "s without accounts", "s without reads", "failed requests"),
-    *("slowest s", "lost", "duplicated", "s to full health after healing"),
+    *("slowest s", "lost", "duplicated", "s from taking it back to full health"),
 )
 
 

@@ -48,8 +48,10 @@ def holder(lab: Lab) -> str:
 
 
 def move_address(lab: Lab, to: str) -> bool:
-    """Moves the virtual address to a balancer without failing a request; whether it had to.
+    """Moves the virtual address to a balancer; returns whether it had to.
 
+    New connections wait a second, requests that were sent are answered before. Connections that are
+    kept open end, as with any restart of a balancer: a browser asks again by itself.
     Raises LabError, before anything is touched, if that balancer could not serve.
     """
     now = holder(lab)
@@ -59,11 +61,12 @@ def move_address(lab: Lab, to: str) -> bool:
     running = {one.name for one in lab.nodes[to].observe().running if one.state == "running"}
     if "keepalived" not in running or lab.nodes[to].attempt(*asked)[0] != 0:
         raise LabError(f"{to}: does not serve, so {now} keeps the virtual address: `fab doctor`")
-    lab.nodes[now].change("lab-give-address", lab.topology.virtual_address)
+    if said := lab.nodes[now].change("lab-give-address", lab.topology.virtual_address).strip():
+        say(now, said)
     wait_until(
         f"{lab.topology.virtual_address} on {to}",
-        lambda: holder(lab),
-        lambda seen: seen == to,
+        lambda: _has_virtual_address(lab, to),
+        bool,
         seconds=MOVED_SECONDS,
         advice=lambda _: "`fab logs --service=keepalived`",
     )

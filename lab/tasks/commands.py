@@ -13,6 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from lab.doctor import as_json, diagnose, report
+from lab.drills.report import text as drill_text
 from lab.errors import LabError
 from lab.images import IMAGES
 from lab.matrix import table as matrix_table
@@ -345,10 +346,12 @@ def drill(
         raise LabError(f"drill: {name!r} is no drill: see `fab drill --list`, or `all` or `soak`")
     length = _number("--minutes", minutes, 1, MOST_MINUTES)
     drawn = _number("--seed", seed, 0, 2**31)
-    # The builder, which keeps the lock, may be what goes down.
-    with lab.changing(f"drill {name}", lost=lambda: None):
-        done = drills.run_all(lab, name, length, drawn)
-    if bad := [one.name for one in done if not one.verdict.well]:
+    bad = []
+    for done in drills.run_all(lab, name, length, drawn):
+        print(drill_text(done), flush=True)
+        if not done.verdict.well:
+            bad.append(done.name)
+    if bad:
         raise LabError(f"drill: something was lost or doubled: {', '.join(bad)}")
 
 

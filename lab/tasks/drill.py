@@ -6,15 +6,16 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
+from threading import Event as Flag
 
 from lab.doctor import diagnose
 from lab.drills import report as reports
 from lab.drills.faults import Command, Fault, faults
-from lab.drills.guard import guarded, run
+from lab.drills.guard import Guard, guard, run
 from lab.drills.ledger import KINDS, Request, verdict
 from lab.drills.load import Load
 from lab.drills.picture import picture
@@ -23,7 +24,7 @@ from lab.errors import LabError
 from lab.plan import WEB
 from lab.progress import say, together
 from lab.remote import wait_until
-from lab.tasks import evidence
+from lab.tasks import evidence, overlay
 from lab.tasks.context import Lab
 from lab.tasks.doctor import examine
 from lab.tasks.nodes import REPORTS
@@ -32,74 +33,145 @@ from lab.tasks.targets import targets
 FOLDER = REPORTS / "drills"
 PREFIX = "drill-"
 
-# Seconds. Before the first fault; that a fault lasts at least, and at most if the lab does not get
-# over it by itself; until all is well once it is taken back; after that.
-BEFORE, SHORTEST, LONGEST, HEALED, AFTER = 4.0, 12.0, 60.0, 300.0, 2.0
+# Seconds. Until all is well, before a fault and after it was taken back; until the users are served
+# then; that a fault lasts at least, and at most if the lab does not get over it by itself.
+WELL_BEFORE, WELL_AFTER, SERVED, SHORTEST, LONGEST = 30.0, 300.0, 60.0, 12.0, 60.0
 POLL = 0.2
 
-Strike = Callable[[Load], Iterator[Event]]
+Chosen = Iterable[tuple[Fault, random.Random]]
 
 
 def known(lab: Lab) -> dict[str, Fault]:
     return faults(lab.topology.names)
 
 
-def run_all(lab: Lab, name: str, minutes: float, seed: int) -> list[Report]:
-    """The drill of this name, or `all`, or `soak`; each is printed when it is done."""
-    if name == "soak":
-        done = [soak(lab, minutes, seed)]
-        print(reports.text(done[0]))
-        return done
-    chosen = known(lab).values() if name == "all" else (known(lab)[name],)
-    done = []
-    for fault in chosen:
-        done.append(drill(lab, fault))
-        print(reports.text(done[-1]), flush=True)
-    if len(done) > 1:
-        (FOLDER / "all.md").write_text(reports.table(done))
-        print(f"\n{reports.table(done)}", end="")
-    return done
+def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
+    """The drill of this name, or `all`, or `soak`; yields each report when it is done."""
+    with _locked(lab, f"drill {name}") as hold:
+        if name == "soak":
+            yield soak(lab, minutes, seed, hold)
+            return
+        done: list[Report] = []
+        for fault in known(lab).values() if name == "all" else (known(lab)[name],):
+            hold()
+            done.append(drill(lab, fault))
+            if name == "all":
+                (FOLDER / "all.md").write_text(reports.table(done))
+            yield done[-1]
 
 
 def drill(lab: Lab, fault: Fault) -> Report:
     """One fault. Raises LabError if the lab is not well beforehand, or not afterwards."""
-    return _run(lab, fault.name, lambda load: iter((_strike(lab, load, fault, random.Random(0)),)))  # noqa: S311
+    # Of several that it may hit, always the same one.
+    return _run(lab, fault.name, [(fault, random.Random(fault.name))])  # noqa: S311
 
 
-def soak(lab: Lab, minutes: float, seed: int) -> Report:
-    """One fault after another, drawn by chance, for so long. The same seed draws the same ones."""
+def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
+    """One fault after another, drawn by chance, for so long. The same seed draws the same ones.
+
+    hold: makes sure that nobody else changes the lab.
+    """
     ends = time.monotonic() + minutes * 60
     chance = random.Random(seed)  # noqa: S311 - for what can be repeated
-    chosen = sorted(known(lab).items())
+    drawn = sorted(known(lab).items())
 
-    def strike(load: Load) -> Iterator[Event]:
+    def chosen() -> Iterator[tuple[Fault, random.Random]]:
         number = 0
         while time.monotonic() < ends:
             number += 1
-            _, fault = chance.choice(chosen)
+            hold()
             say("soak", f"fault {number}, {(ends - time.monotonic()) / 60:.0f} minutes to go")
-            yield _strike(lab, load, fault, chance)
+            yield chance.choice(drawn)[1], chance
 
-    return replace(_run(lab, "soak", strike), seed=seed)
+    return _run(lab, "soak", chosen(), seed)
 
 
-def _run(lab: Lab, name: str, strike: Strike) -> Report:
-    _require_well(lab)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def _run(lab: Lab, name: str, chosen: Chosen, seed: int | None = None) -> Report:
+    """What was promised is compared, and told, also if the lab does not get well again."""
+    if lab.topology.overlay or overlay.active(lab):
+        raise LabError("drill: knows no stack's containers: `fab deploy` ends the stack")
+    _wait_well(lab, WELL_BEFORE)
     prefix = f"{PREFIX}{secrets.token_hex(4)}-"
-    with guarded(forgetting(lab)), _ledger(name) as note:
-        password = lab.secrets["django_admin_password"]
-        load = Load(lab.topology.virtual_address, password, prefix, note)
-        began = time.monotonic()
-        with load.running():
-            time.sleep(BEFORE)
-            events = tuple(strike(load))
-            time.sleep(AFTER)
+    with guard(FOLDER / "guard.log") as guarding, guarding.standing(forgetting(lab)) as accounts:
+        with _ledger(name) as note:
+            password = lab.secrets["django_admin_password"]
+            load = Load(lab.topology.virtual_address, password, prefix, note)
+            began = time.monotonic()
+            events, trouble = _strike_all(lab, load, guarding, chosen)
         say("drill", "comparing the ledger with what is there")
         result = verdict(load.requests, evidence.look(lab, load))
-    report = _since(began, Report(name, events, tuple(load.requests), result))
-    write(report)
+        report = _since(began, Report(name, events, tuple(load.requests), result, seed))
+        _write(report)
+        if not result.well:
+            say("drill", f"the accounts {prefix}* stay, for whoever looks into it")
+            accounts.keep()
+    if trouble:
+        print(reports.text(report), flush=True)
+        raise trouble
     return report
+
+
+def _strike_all(
+    lab: Lab, load: Load, guarding: Guard, chosen: Chosen
+) -> tuple[tuple[Event, ...], LabError | None]:
+    """The events, and what kept the lab from getting well again after the last of them."""
+    events: list[Event] = []
+    with load.running():
+        try:
+            _wait_served(load, time.monotonic())
+            for fault, chance in chosen:
+                events.append(_strike(lab, load, guarding, fault, chance))
+        except LabError as error:
+            return tuple(events), error
+    return tuple(events), None
+
+
+def _strike(lab: Lab, load: Load, guarding: Guard, fault: Fault, chance: random.Random) -> Event:
+    hit = targets(lab, fault.role, chance)
+    said = f"{', '.join(map(str, hit))} {fault.what}"
+    undo = tuple(dict.fromkeys(command for one in hit for command in fault.undo(one)))
+    with guarding.standing(undo):
+        injected = time.monotonic()
+        say("drill", said)
+        commands = [command for one in hit for command in fault.do(one)]
+        together({str(number): partial(run, one) for number, one in enumerate(commands)})
+        _last(load, time.monotonic())
+        healed = time.monotonic()
+        say("drill", f"taken back after {healed - injected:.1f} s")
+    lab.reconnect()
+    _wait_well(lab, WELL_AFTER)
+    well = time.monotonic()
+    say("drill", f"all is well {well - healed:.1f} s later")
+    _wait_served(load, well)
+    return Event(fault.name, said, injected, healed, well)
+
+
+def _last(load: Load, struck: float) -> None:
+    """The fault's time: until the users got over it, if they do."""
+    while (now := time.monotonic()) < struck + LONGEST:
+        if now > struck + SHORTEST and load.served_since(struck).issuperset(KINDS):
+            return
+        time.sleep(POLL)
+
+
+def _wait_served(load: Load, moment: float) -> None:
+    wait_until(
+        "every kind of request answered well",
+        lambda: load.served_since(moment),
+        lambda kinds: kinds.issuperset(KINDS),
+        seconds=SERVED,
+        advice=lambda _: "`fab doctor`",
+    )
+
+
+def _wait_well(lab: Lab, seconds: float) -> None:
+    wait_until(
+        "a lab that is well",
+        lambda: [f"{one.check}: {one.evidence}" for one in diagnose(examine(lab))],
+        lambda findings: not findings,
+        seconds=seconds,
+        advice=lambda _: "`fab doctor`, `fab up`",
+    )
 
 
 def _since(began: float, report: Report) -> Report:
@@ -116,7 +188,7 @@ def _since(began: float, report: Report) -> Report:
     return replace(report, events=tuple(events), requests=tuple(requests))
 
 
-def write(report: Report) -> None:
+def _write(report: Report) -> None:
     (FOLDER / f"{report.name}.txt").write_text(reports.text(report) + "\n")
     (FOLDER / f"{report.name}.json").write_text(json.dumps(reports.as_json(report), indent=2))
     (FOLDER / f"{report.name}.svg").write_text(picture(report))
@@ -124,54 +196,13 @@ def write(report: Report) -> None:
 
 @contextmanager
 def _ledger(name: str) -> Iterator[Callable[[Request], None]]:
-    """Each request is on disk as soon as it was answered, whatever ends the drill."""
+    """Each request is in the file as soon as it was answered, whatever ends the drill."""
     with (FOLDER / f"{name}.ledger.jsonl").open("w", buffering=1) as ledger:
-        yield lambda request: print(json.dumps(asdict(request)), file=ledger)
 
+        def note(request: Request) -> None:
+            ledger.write(json.dumps(asdict(request)) + "\n")
 
-def _strike(lab: Lab, load: Load, fault: Fault, chance: random.Random) -> Event:
-    hit = targets(lab, fault.role, chance)
-    said = f"{', '.join(map(str, hit))} {fault.what}"
-    undo = tuple(dict.fromkeys(command for one in hit for command in fault.undo(one)))
-    with guarded(undo):
-        injected = time.monotonic()
-        say("drill", said)
-        commands = [command for one in hit for command in fault.do(one)]
-        together({str(number): partial(run, one) for number, one in enumerate(commands)})
-        _last(load, injected)
-    healed = time.monotonic()
-    say("drill", f"taken back after {healed - injected:.1f} s")
-    lab.reconnect()
-    _wait_well(lab)
-    well = time.monotonic()
-    say("drill", f"all is well {well - healed:.1f} s later")
-    return Event(fault.name, said, injected, healed, well)
-
-
-def _last(load: Load, injected: float) -> None:
-    """The fault's time: until the users got over it, if they do."""
-    while (now := time.monotonic()) < injected + LONGEST:
-        served = {one.kind for one in load.requests if one.began > injected and not one.wrong}
-        if now > injected + SHORTEST and served.issuperset(KINDS):
-            return
-        time.sleep(POLL)
-
-
-def _wait_well(lab: Lab) -> None:
-    wait_until(
-        "the lab, after the fault was taken back",
-        lambda: [f"{one.check}: {one.evidence}" for one in diagnose(examine(lab))],
-        lambda findings: not findings,
-        seconds=HEALED,
-        advice=lambda _: "`fab doctor`, `fab up`",
-    )
-
-
-def _require_well(lab: Lab) -> None:
-    findings = diagnose(examine(lab))
-    if findings:
-        names = ", ".join(finding.check for finding in findings)
-        raise LabError(f"drill: begins in a healthy lab alone, and this one is not: {names}")
+        yield note
 
 
 def forgetting(lab: Lab) -> tuple[Command, ...]:
@@ -182,3 +213,24 @@ def forgetting(lab: Lab) -> tuple[Command, ...]:
                 remove = ("python", "manage.py", "remove_accounts", PREFIX)
                 return (Command(node, ("docker", "exec", running.name, *remove)),)
     raise LabError("drill: no Django runs: `fab up`")
+
+
+@contextmanager
+def _locked(lab: Lab, task: str) -> Iterator[Callable[[], None]]:
+    """Like lab.changing, also if the builder, which keeps the lock, goes down meanwhile.
+
+    Yields what takes the lock again then. Raises LabError if somebody else was faster.
+    """
+    lost = Flag()
+    with ExitStack() as held:
+
+        def hold() -> None:
+            lost.clear()
+            held.enter_context(lab.changing(task, lost=lost.set))
+
+        def hold_again() -> None:
+            if lost.is_set():
+                hold()
+
+        hold()
+        yield hold_again

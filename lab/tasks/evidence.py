@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -12,42 +13,75 @@ from lab.drills.load import Load
 from lab.errors import LabError
 from lab.progress import together
 from lab.tasks.context import Lab
+from lab.tasks.targets import primary
 
-SITE = "the site"
+SITE, LIST = "the site", "/posts/list"
+
+
+# Seconds for a server to apply what the primary had when the users stopped.
+APPLIED_SECONDS = 60
 
 
 def look(lab: Lab, load: Load) -> Found:
-    """What is there of what the users wrote. Raises LabError if a page can't be read."""
+    """What is there of what the users wrote.
+
+    Raises LabError if a place can't be looked at: nothing is known of it then.
+    """
+    accounts = partial(_accounts, lab, load, _executed(lab))
     return {
         "post": {SITE: [key for page in _pages(load.client) for key in _posts(page, load.prefix)]},
         "account": together(
-            {name: partial(_accounts, lab, name, load) for name in lab.topology.settings.mysql}
+            {name: partial(accounts, name) for name in lab.topology.settings.mysql}
         ),
         "session": {SITE: [key for key, client in load.sessions.items() if _signed_in(client)]},
     }
 
 
 def _pages(client: Client) -> Iterator[str]:
-    path = "/posts/list"
+    path = LIST
     while path:
-        status, _, page = client.get(path)
+        status, page = _read(client, path)
         if status != 200:
             raise LabError(f"{client.base}{path}: {status}: the ledger was not compared")
         yield page
         older = re.search(r'rel="next" href="([^"]+)"', page)
-        path = older[1].replace("&amp;", "&") if older else ""
+        path = html.unescape(older[1]) if older else ""
 
 
 def _posts(page: str, prefix: str) -> list[str]:
     return re.findall(rf"{re.escape(prefix)}(post \d+)\b", page)
 
 
-def _accounts(lab: Lab, server: str, load: Load) -> list[str]:
-    """Those that this server has, whoever is the primary; not the one that writes the posts."""
-    query = f"SELECT username FROM djangodb.auth_user WHERE username LIKE '{load.prefix}0%'"  # noqa: S608 - the prefix is the drill's own
+def _signed_in(client: Client) -> bool:
+    status, _ = _read(client, LIST)
+    if status not in (200, 302):
+        raise LabError(f"{client.base}{LIST}: {status}: the ledger was not compared")
+    return status == 200
+
+
+def _read(client: Client, path: str) -> tuple[int, str]:
+    try:
+        status, _, page = client.get(path)
+    except OSError as error:
+        raise LabError(f"{client.base}{path}: {error}: the ledger was not compared") from None
+    return status, page
+
+
+def _accounts(lab: Lab, load: Load, executed: str, server: str) -> list[str]:
+    """Those that this server has once it has applied all; not the one that writes the posts."""
+    wait = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {APPLIED_SECONDS})"
+    if _sql(lab, server, wait) != ["0"]:
+        raise LabError(
+            f"{server}: MySQL lags behind by more than {APPLIED_SECONDS} s: `fab doctor`"
+        )
+    named = f"username LIKE '{load.prefix}%' AND username <> '{load.writer}'"
+    return _sql(lab, server, f"SELECT username FROM djangodb.auth_user WHERE {named}")  # noqa: S608
+
+
+def _executed(lab: Lab) -> str:
+    return "".join(_sql(lab, primary(lab), "SELECT @@GLOBAL.gtid_executed")).replace("\\n", "")
+
+
+def _sql(lab: Lab, server: str, query: str) -> list[str]:
     client = ("mysql", "-uroot", "--batch", "--skip-column-names", "--execute", query)
     return lab.nodes[server].run("docker", "exec", "mysql", *client).split()
-
-
-def _signed_in(client: Client) -> bool:
-    return client.get("/posts/list")[0] == 200

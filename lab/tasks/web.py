@@ -80,7 +80,9 @@ def roll(
 
         def step(service: WebService = service) -> None:
             if service in changing or service.nginx in left:
-                with drained(lab, *_fronts(lab, service)):
+                # A neighbour that a killed task left drained is not tried before its own turn.
+                fronts = (n for n in _fronts(lab, service) if n == service.nginx or n not in left)
+                with drained(lab, *fronts):
                     start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
                     warm_up(lab, release, service)
             else:

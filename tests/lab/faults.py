@@ -12,19 +12,23 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from lab import authority, docker
+from lab.drills.faults import OF_NODES, Target
 from lab.private import write
-from lab.remote import wait_until
 from tests.conftest import TOPOLOGY
 
 
 @contextmanager
 def running(lab, node, do, undo, **names):
     """Runs one command as root on a node, and another one at the end."""
-    lab.nodes[node].run("bash", "-ec", do)
+    lab.nodes[node].run(*_argv(do))
     try:
         yield names
     finally:
-        lab.nodes[node].run("bash", "-ec", undo)
+        lab.nodes[node].run(*_argv(undo))
+
+
+def _argv(command):
+    return ("bash", "-ec", command) if isinstance(command, str) else command
 
 
 def fault(node, do, undo):
@@ -148,43 +152,10 @@ def at_holder(make):
     return at(holder, TOPOLOGY.settings.balancers, make)
 
 
-HOG = """
-import os, re
-open("/proc/self/oom_score_adj", "w").write("1000")
-def number(*paths):
-    return next(int(open(path).read()) for path in paths if os.path.exists(path))
-C = "/sys/fs/cgroup"
-limit = number(C + "/memory/memory.limit_in_bytes", C + "/memory.max")
-stat = next(p for p in (C + "/memory/memory.stat", C + "/memory.stat") if os.path.exists(p))
-taken = []
-while True:
-    usage = number(C + "/memory/memory.usage_in_bytes", C + "/memory.current")
-    text = open(stat).read()
-    cache = re.findall("^(?:total_)?inactive_file (.*)", text, re.M)[-1]
-    if limit - usage + int(cache) < limit * 0.025:
-        break
-    taken.append(b"x" * 4 * 2**20)
-print("taken", flush=True)
-import signal; signal.pause()
-"""
-
-
-@contextmanager
 def memory_short(lab, node):
-    unit = "lab-test-hog"
-    begin = ("systemd-run", f"--unit={unit}", "--quiet", "--collect", "python3", "-c", HOG)
-    lab.nodes[node].run(*begin)
-    try:
-        wait_until(
-            f"{node}: memory taken",
-            lambda: lab.nodes[node].run("journalctl", "--unit", unit, "--output=cat", "--lines=3"),
-            lambda said: "taken" in said,
-            seconds=30,
-            advice=lambda _: "journalctl",
-        )
-        yield {}
-    finally:
-        lab.nodes[node].run("systemctl", "stop", unit)
+    target = Target(node, machine="")
+    ((do,), (undo,)) = (make(target) for make in OF_NODES["memory-short"][1:])
+    return running(lab, node, do.argv, undo.argv)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from xml.etree import ElementTree
 
 import pytest
@@ -210,19 +209,37 @@ def here(script):
     return Command("", ("sh", "-c", script))
 
 
-def test_a_fault_is_taken_back_when_the_block_is_left(tmp_path):
-    path = tmp_path / "broken"
-    with guard.guarded((here(f"rm {path}"),)):
-        path.touch()
-    assert not path.exists()
+@pytest.fixture
+def guarding(tmp_path):
+    with guard.guard(tmp_path / "guard.log") as guarding:
+        yield guarding
 
 
-def test_a_fault_is_taken_back_although_the_drill_failed(tmp_path):
+def test_a_fault_is_taken_back_when_the_block_is_left(tmp_path, guarding):
+    path, other = tmp_path / "broken", tmp_path / "other"
+    with guarding.standing((here(f"rm {other}"),)):
+        other.touch()
+        with guarding.standing((here(f"rm {path}"),)):
+            path.touch()
+        assert not path.exists()
+        assert other.exists()
+    assert not other.exists()
+
+
+def test_a_fault_is_taken_back_although_the_drill_failed(tmp_path, guarding):
     path = tmp_path / "broken"
-    with pytest.raises(KeyboardInterrupt), guard.guarded((here(f"rm {path}"),)):
+    with pytest.raises(KeyboardInterrupt), guarding.standing((here(f"rm {path}"),)):
         path.touch()
         raise KeyboardInterrupt
     assert not path.exists()
+
+
+def test_what_somebody_has_to_look_at_is_kept(tmp_path, guarding):
+    path = tmp_path / "evidence"
+    with guarding.standing((here(f"rm {path}"),)) as standing:
+        path.touch()
+        standing.keep()
+    assert path.exists()
 
 
 def test_what_fails_at_first_is_tried_again(tmp_path):
@@ -237,26 +254,48 @@ def test_what_can_t_be_taken_back_is_told():
 
 
 DRILL = """
-import json, pathlib, sys, time
+import json, sys
+from pathlib import Path
 from lab.drills.faults import Command
-from lab.drills.guard import guarded
-with guarded((Command("", tuple(json.loads(sys.argv[1])["argv"])),)):
-    pathlib.Path(sys.argv[2]).touch()
-    print("broken", flush=True)
-    time.sleep(60)
+from lab.drills.guard import guard, run
+do, *undo = (Command("", ("sh", "-c", script)) for script in json.loads(sys.argv[1]))
+with guard(Path(sys.argv[2])) as guarding:
+    with guarding.standing((undo[1],)), guarding.standing((undo[0],)):
+        print("begins", flush=True)
+        run(do)
+        print("done", flush=True)
+        sys.stdin.read()
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number):
-    path = tmp_path / "broken"
-    undo = json.dumps(asdict(here(f"rm {path}")))
-    argv = (sys.executable, "-c", DRILL, undo, str(path))
-    with subprocess.Popen(argv, cwd=FOLDER, stdout=subprocess.PIPE, text=True) as drill:
-        assert drill.stdout.readline() == "broken\n"
-        assert path.exists()
+@pytest.mark.parametrize("moment", ["begins", "done"])
+def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number, moment):
+    """Also while the fault is still being injected: what does that goes on without the drill.
+
+    The latest is taken back first: what the users wrote is removed once the lab is well.
+    """
+    did, order = tmp_path / "broken", tmp_path / "order"
+    scripts = (
+        f"touch {did}.begun; sleep 1; touch {did}",
+        f"rm {did} && echo healed >> {order}",
+        f"echo forgotten >> {order}",
+    )
+    argv = (sys.executable, "-c", DRILL, json.dumps(scripts), str(tmp_path / "guard.log"))
+    with subprocess.Popen(
+        argv, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as drill:
+        for line in drill.stdout:
+            if line.strip() == moment:
+                break
+        until(lambda: tmp_path.joinpath("broken.begun").exists())
         drill.send_signal(number)
-    deadline = time.monotonic() + 10
-    while path.exists() and time.monotonic() < deadline:
+    until(lambda: order.exists() and order.read_text() == "healed\nforgotten\n")
+    assert not did.exists()
+
+
+def until(holds):
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not path.exists()

@@ -17,13 +17,14 @@ class Command(BaseCommand):
     def handle(self, *args: object, prefix: str, **options: object) -> None:
         if not prefix:
             raise CommandError("the prefix is empty: that would be everybody")
-        users = get_user_model().objects.filter(username__startswith=prefix, is_superuser=False)
+        everybody = get_user_model().objects
+        users = list(everybody.filter(username__startswith=prefix, is_superuser=False))
         identities = {str(user.pk) for user in users}
         for session in Session.objects.all():
             if session.get_decoded().get("_auth_user_id") in identities:
                 session.delete()
         for user in users:
             store.remove(user.get_username())
-        users.delete()
+        everybody.filter(pk__in=identities).delete()
         LogEntry.objects.filter(object_repr__startswith=prefix).delete()
         self.stdout.write(f"{len(identities)} accounts removed")
