@@ -25,7 +25,7 @@ from lab.topology import FOLDER
 # Seconds: how long to try, as a node that was off has to boot first, and between two tries.
 PATIENCE, PAUSE = 180.0, 1.0
 # Of this machine: one command at a time, also of a drill that was killed.
-MACHINE = ("flock", str(FOLDER / ".lab" / "drill.lock"))
+LOCK = FOLDER / ".lab" / "drill.lock"
 READY, BACK, KEEP = "ready", "back", "keep"
 
 
@@ -128,7 +128,8 @@ def run(command: Command) -> str:
     if command.node:
         # A connection of its own: an older one may have died with the node.
         return Node(command.node).change(*command.argv)
-    argv = (*MACHINE, *command.argv)
+    argv = ("flock", str(LOCK), *command.argv)
+    LOCK.parent.mkdir(exist_ok=True)
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
