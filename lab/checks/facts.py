@@ -93,7 +93,8 @@ class Facts:
     topology: each node in the mode in which it was found; nodes: a node that could not be asked has
     that instead; pages: (nginx's node, or '' for the virtual address; what was asked) to what
     came; authority: of the registry's certificate, PEM; now: seconds since 1970;
-    load: processes that want to run, per processor of this machine.
+    load: processes that want to run, per processor of this machine; rewired: the nodes that
+    `fab -H NODE deploy --mode` brought into another mode, and so to a release of their own.
     """
 
     topology: Topology
@@ -104,6 +105,7 @@ class Facts:
     authority: str
     now: float
     load: float
+    rewired: frozenset[str] = frozenset()
 
     def answer(self, node: str, question: str) -> Answer:
         found = self.nodes[node]

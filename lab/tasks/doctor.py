@@ -77,7 +77,12 @@ def _facts(
         topology = as_found(topology, name, modes, stack=stack)
     changed = Lab(topology)
     plans = {name: changed.plan(release or UNKNOWN, name) for name in topology.names}
-    return replace(facts, topology=topology, release=release, plans=plans)
+    rewired = frozenset(
+        name
+        for name in topology.names
+        if not stack and topology.web_services_of(name) != lab.topology.web_services_of(name)
+    )
+    return replace(facts, topology=topology, release=release, plans=plans, rewired=rewired)
 
 
 def _paths(lab: Lab) -> tuple[str, ...]:

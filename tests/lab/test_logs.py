@@ -11,6 +11,7 @@ from queue import Empty, Queue
 
 import pytest
 
+from lab.client import Client
 from lab.remote import wait_until
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
@@ -50,9 +51,12 @@ def test_one_node_and_one_program_can_be_chosen():
 
 
 def test_raw_lines_are_json_with_the_request_s_id():
-    lines = logs("--service=django", "--lines=1", "--raw")
-    assert '"request_id": "' in lines[-1]
-    assert '"statements": [' in lines[-1]
+    status, headers, _ = Client(TOPOLOGY.address(NODE)).get("/accounts/login/")
+    assert status == 200
+    # Its container may have logged more since, as at its start.
+    lines = logs("--service=django", "--lines=50", "--raw")
+    (line,) = (one for one in lines if f'"request_id": "{headers["X-Request-ID"]}"' in one)
+    assert '"statements": [' in line
 
 
 def on_a_terminal(**environment):
