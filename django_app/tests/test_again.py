@@ -1,7 +1,7 @@
 from unittest import mock
 
 from django.contrib.auth import get_user_model
-from django.db import connection, connections
+from django.db import close_old_connections, connection, connections
 from django.test import TransactionTestCase
 
 from posts import store
@@ -28,16 +28,16 @@ class SafeRequestsAgain(TransactionTestCase):
         self.client.raise_request_exception = False
 
     def test_a_page_is_read_again_on_a_new_connection(self) -> None:
-        for alias in ("default", "read_only"):
-            with self.subTest(alias):
-                self.client.get("/posts/")
-                kill(alias)
-                with self.assertLogs("django.request", "ERROR"):
-                    self.assertEqual(self.client.get("/posts/").status_code, 200)
+        self.client.get("/posts/")
+        kill("read_only")
+        with self.assertLogs("django.request", "ERROR"):
+            self.assertEqual(self.client.get("/posts/").status_code, 200)
 
     def test_what_writes_is_not_repeated(self) -> None:
         kill("default")
-        response = self.client.post("/accounts/login/", {"username": "ann", "password": PASSWORD})
+        form = {"username": "ann", "password": PASSWORD}
+        response = self.client.post("/accounts/login/", form)
+        close_old_connections()
         self.assertEqual(response.status_code, 503)
 
     def test_what_is_away_without_a_connection_lost_is_asked_once(self) -> None:

@@ -123,7 +123,9 @@ def test_a_drill_that_is_cut_off_leaves_the_lab_as_it_was(running, number):
     state = ("docker", "inspect", "--format", "{{.State.Status}}", "mysql")
     # Tests that run in the background ignore Ctrl-C, and so would the drill.
     argv = ("env", "--default-signal=INT", FAB, "drill", "mysql-primary-paused")
-    with subprocess.Popen(argv, cwd=FOLDER, stderr=subprocess.PIPE, start_new_session=True) as fab:
+    with subprocess.Popen(
+        argv, cwd=FOLDER, stderr=subprocess.PIPE, start_new_session=True, text=True
+    ) as fab:
         wait_until(
             "a paused primary",
             lambda: running.nodes[server].run(*state).strip(),
@@ -132,7 +134,8 @@ def test_a_drill_that_is_cut_off_leaves_the_lab_as_it_was(running, number):
             advice=lambda _: "fab drill mysql-primary-paused",
         )
         os.killpg(fab.pid, number)
-    assert fab.returncode == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[number]
+        said = fab.stderr.read()
+    assert fab.returncode == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[number], said
     for subject, look, wanted in (
         ("the primary again", lambda: running.nodes[server].run(*state).strip(), "running"),
         ("none of the drill's accounts", lambda: _accounts(running), 0),
