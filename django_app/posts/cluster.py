@@ -9,6 +9,7 @@ from cassandra.policies import (
     ConstantReconnectionPolicy,
     ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
+    RetryPolicy,
     TokenAwarePolicy,
 )
 from django.conf import settings
@@ -19,6 +20,16 @@ REQUEST_TIMEOUT = 2.0
 # Only statements marked as idempotent are sent twice.
 SPECULATIVE_DELAY = 0.05
 SPECULATIVE_ATTEMPTS = 2
+
+
+class ReadAgain(RetryPolicy):
+    """The default policy, and a read that timed out is tried once more by another node: the first
+    one waited for a replica that has just died. A write is not: whether it was done is unknown."""
+
+    def on_read_timeout(
+        self, *args: object, retry_num: int, **kwargs: object
+    ) -> tuple[int, object]:
+        return (self.RETHROW if retry_num else self.RETRY_NEXT_HOST, None)
 
 
 def cluster(
@@ -34,6 +45,7 @@ def cluster(
         ),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         request_timeout=request_timeout,
+        retry_policy=ReadAgain(),
         speculative_execution_policy=ConstantSpeculativeExecutionPolicy(
             SPECULATIVE_DELAY, SPECULATIVE_ATTEMPTS
         ),

@@ -21,9 +21,10 @@ TEXTS = {
 
 # Servers' error numbers for "not now"; 2000-2999 are the client's: no connection, or one lost.
 # 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1290 and 1836 read-only
-# (a primary that was just replaced), 3100 and 3101 the group refused or rolled back the commit.
+# (a primary that was just replaced), 3100 and 3101 the group refused or rolled back the commit,
+# 4094 the primary's role is being handed over.
 MYSQL_LOST = frozenset({2006, 2013, 2055})
-MYSQL_UNAVAILABLE = frozenset({1040, 1053, 1205, 1290, 1836, 3100, 3101, *range(2000, 3000)})
+MYSQL_UNAVAILABLE = frozenset({1040, 1053, 1205, 1290, 1836, 3100, 3101, 4094, *range(2000, 3000)})
 
 
 def unavailable(error: BaseException | None) -> str | None:
