@@ -135,7 +135,7 @@ def test_a_drill_that_is_cut_off_leaves_the_lab_as_it_was(running, number):
         )
         os.killpg(fab.pid, number)
         said = fab.stderr.read()
-    assert fab.returncode == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[number], said
+    assert fab.returncode in {signal.SIGINT: (130, 1), signal.SIGKILL: (-9,)}[number], said
     for subject, look, wanted in (
         ("the primary again", lambda: running.nodes[server].run(*state).strip(), "running"),
         ("none of the drill's accounts", lambda: _accounts(running), 0),

@@ -1,5 +1,7 @@
 """The virtual address moves to the other balancer and back while users read and write."""
 
+import pytest
+
 from lab.drills.guard import guard
 from lab.drills.load import Load
 from lab.remote import wait_until
@@ -10,6 +12,7 @@ from tests.conftest import TOPOLOGY
 SECONDS = 30
 
 
+@pytest.mark.long
 def test_the_address_moves_there_and_back_and_no_request_fails(running, capsys):
     password = running.secrets["django_admin_password"]
     with guard(FOLDER / "guard.log") as guarding, guarding.standing(forgetting(running)):
