@@ -72,7 +72,7 @@ def _area(svg: ElementTree.Element, kind: str, begin: float, end: float, top: fl
 def _axis(svg: ElementTree.Element, seconds: int, scale: float, y: float) -> None:
     step = next((one for one in (5, 10, 30, 60, 120, 300) if seconds / one <= 12), 600)
     for second in range(0, seconds + 1, step):
-        _text(svg, LEFT + second * scale, y, f"{second} s")
+        _text(svg, LEFT + second * scale, y, f"{second} s", anchor="middle")
 
 
 def _legend(svg: ElementTree.Element) -> None:
@@ -89,6 +89,6 @@ def _rectangle(svg: ElementTree.Element, colour: str, *place: float) -> None:
     ElementTree.SubElement(svg, "rect", attributes | {"fill": colour})
 
 
-def _text(svg: ElementTree.Element, x: float, y: float, said: str) -> None:
-    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "fill": "#222"}
+def _text(svg: ElementTree.Element, x: float, y: float, said: str, anchor: str = "start") -> None:
+    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "fill": "#222", "text-anchor": anchor}
     ElementTree.SubElement(svg, "text", place).text = said

@@ -152,12 +152,14 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
     they do not. Servers whose requests no other one could answer keep them. One that the balancers
     don't know yet gets none anyway.
     """
-    known = tuple(one for one in servers if any(one in view for view in states(lab).values()))
+    views = states(lab).values()
+    known = tuple(one for one in servers if any(one in view for view in views))
     if not known:
         yield
         return
     names = " and ".join(known)
-    if _others_serve(lab, known):
+    there_are_others = any(view.keys() - set(known) for view in views)
+    if there_are_others and _within(OTHERS_SECONDS, partial(_others_serve, lab, known)):
         set_state(lab, known, "drain")
         _wait_answered(lab, known)
     else:
@@ -174,17 +176,11 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
 
 
 def _others_serve(lab: Lab, servers: tuple[str, ...]) -> bool:
-    """Whether every balancer has another server that is up, or has one before long."""
-    if all(view.keys() <= set(servers) for view in states(lab).values()):
-        return False
-
-    def look() -> bool:
-        return all(
-            any(other.gets_requests for name, other in view.items() if name not in servers)
-            for view in states(lab).values()
-        )
-
-    return _within(OTHERS_SECONDS, look)
+    """Whether every balancer has another server that is up."""
+    return all(
+        any(other.gets_requests for name, other in view.items() if name not in servers)
+        for view in states(lab).values()
+    )
 
 
 def _wait_answered(lab: Lab, servers: tuple[str, ...]) -> None:

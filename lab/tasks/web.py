@@ -75,23 +75,26 @@ def roll(
     """
     left = taken_out(lab)
     changed: list[WebService] = []
-    for service in services:
-        changed.append(service)
 
-        def step(service: WebService = service) -> None:
-            if service in changing or service.nginx in left:
-                # A neighbour that a killed task left drained is not tried before its own turn.
-                fronts = (n for n in _fronts(lab, service) if n == service.nginx or n not in left)
-                with drained(lab, *fronts):
-                    start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
-                    warm_up(lab, release, service)
-            else:
-                start_service(lab, release, service, swarm=swarm)
+    def replace(service: WebService) -> None:
+        # A neighbour that a killed task left drained is not tried before its own turn.
+        fronts = (n for n in _fronts(lab, service) if n == service.nginx or n not in left)
+        with drained(lab, *fronts):
+            start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
+            warm_up(lab, release, service)
 
+    def look_at(service: WebService) -> None:
+        start_service(lab, release, service, swarm=swarm)
+
+    turns = {s: s in changing or s.nginx in left for s in services}
+    kept = tuple(service for service, out in turns.items() if not out)
+    steps = [((service,), replace) for service, out in turns.items() if out]
+    for together_now, step in ([(kept, look_at)] if kept else []) + steps:
+        changed.extend(together_now)
         try:
-            with phase(_where(service)):
+            with phase(", ".join(map(_where, together_now))):
                 # Not in the main thread, where Ctrl-C would stop it between a stop and a start.
-                together({_where(service): step})
+                together({_where(service): partial(step, service) for service in together_now})
         except LabError as error:
             if swarm or interrupted():
                 raise
