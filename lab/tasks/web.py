@@ -83,18 +83,20 @@ def roll(
             start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
             warm_up(lab, release, service)
 
-    def look_at(service: WebService) -> None:
+    def keep(service: WebService) -> None:
         start_service(lab, release, service, swarm=swarm)
 
-    turns = {s: s in changing or s.nginx in left for s in services}
-    kept = tuple(service for service, out in turns.items() if not out)
-    steps = [((service,), replace) for service, out in turns.items() if out]
-    for together_now, step in ([(kept, look_at)] if kept else []) + steps:
-        changed.extend(together_now)
+    replaced = [s for s in services if s in changing or s.nginx in left]
+    kept = [s for s in services if s not in replaced]
+    steps: list[tuple[list[WebService], Callable[[WebService], None]]]
+    # Those that go on as they are come last: a bad release has not even given them its name then.
+    steps = [*(([service], replace) for service in replaced), *([(kept, keep)] if kept else [])]
+    for batch, step in steps:
+        changed.extend(batch)
         try:
-            with phase(", ".join(map(_where, together_now))):
+            with phase(", ".join(map(_where, batch))):
                 # Not in the main thread, where Ctrl-C would stop it between a stop and a start.
-                together({_where(service): partial(step, service) for service in together_now})
+                together({_where(service): partial(step, service) for service in batch})
         except LabError as error:
             if swarm or interrupted():
                 raise

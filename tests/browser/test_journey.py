@@ -151,6 +151,19 @@ def test_static_files_are_the_same_from_every_nginx(page):
     assert len({answer.text() for answer in texts}) == 1
 
 
+@pytest.mark.parametrize(
+    ("accepted", "encoding"), [("br", "br"), ("gzip", "gzip"), ("identity", None)]
+)
+def test_every_nginx_has_the_style_sheet_compressed_already(page, accepted, encoding):
+    page.goto("/accounts/login/")
+    path = page.locator("link[rel=stylesheet]").get_attribute("href")
+    for service in TOPOLOGY.web:
+        address = f"http://{TOPOLOGY.address(service.nginx)}{path}"
+        answer = page.request.get(address, headers={"Accept-Encoding": accepted})
+        assert answer.status == 200
+        assert answer.headers.get("content-encoding") == encoding
+
+
 def test_the_administration_opens_with_its_styles(page, administrator, console_errors):
     page.goto("/admin/")
     page.get_by_label("Username").fill(administrator[0])
