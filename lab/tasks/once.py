@@ -21,6 +21,7 @@ def run_django(
     secrets: tuple[str, ...],
     environment: tuple[tuple[str, str], ...],
     command: tuple[str, ...],
+    network: str = "bridge",
 ) -> tuple[int, str]:
     """Exit status and output of a command in one of the Django images.
 
@@ -33,6 +34,7 @@ def run_django(
         service="",
         image=image,
         limit=lab.topology.limits.django,
+        network=network,
         environment=(*web.django_environment(site, lab.topology.builder, "once"), *environment),
         mounts=(Mount(folder, "/run/secrets"),),
         command=command,
