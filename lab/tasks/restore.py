@@ -38,6 +38,7 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
     _note(lab, manifest)
     with phase("site closed"):
         balancers.close(lab)
+    say("lab", "the site is closed: begins to restore")
     with phase("MySQL"):
         _restore_mysql(lab, folder, manifest)
     with phase("Cassandra"):

@@ -24,15 +24,15 @@ def verify(lab: Lab, folder: Path) -> Manifest:
     scratch.remove_leftovers(lab)
     require_room(lab, (lab.topology.builder,), manifest)
     differences = (
-        *_differences_of_mysql(lab, release, folder, manifest),
-        *_differences_of_cassandra(lab, release, folder, manifest),
+        *differences_of_mysql(lab, release, folder, manifest),
+        *differences_of_cassandra(lab, release, folder, manifest),
     )
     if differences:
         raise LabError(f"backup {manifest.name}: " + "; ".join(differences))
     return manifest
 
 
-def _differences_of_mysql(
+def differences_of_mysql(
     lab: Lab, release: Release, folder: Path, manifest: Manifest
 ) -> tuple[str, ...]:
     with phase("MySQL restored"), scratch.mysql(lab, release) as server:
@@ -41,7 +41,7 @@ def _differences_of_mysql(
     return dump.differences(manifest.tables, manifest.definitions, found)
 
 
-def _differences_of_cassandra(
+def differences_of_cassandra(
     lab: Lab, release: Release, folder: Path, manifest: Manifest
 ) -> tuple[str, ...]:
     with phase("Cassandra restored"), scratch.cassandra(lab, release) as server:
