@@ -17,6 +17,8 @@ FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "mysql.sql.gz"
 # Digests of the posts' rows, read from the ring before the snapshot and after it.
 BEFORE, AFTER = "posts-before.gz", "posts-after.gz"
+# On the builder: the backup that is being restored, until all of it is there.
+RESTORING = "/var/lib/lab/restoring"
 NAME = re.compile(r"\d{8}-\d{6}")
 
 

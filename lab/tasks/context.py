@@ -11,6 +11,7 @@ from getpass import getuser
 from socket import gethostname
 
 from lab import images, plan, releases, secrets, topology
+from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.errors import LabError
 from lab.modes import overlay
@@ -19,9 +20,6 @@ from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
 from lab.topology import Topology
-
-# On the builder, from when a restore begins to replace data until all of it is there.
-RESTORING = "/var/lib/lab/restoring"
 
 
 @dataclass

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from lab.backup import dump, posts
 from lab.backup.folder import checked, digests
-from lab.backup.manifest import AFTER, BEFORE, DUMP, Manifest, refused, unknown_migrations
+from lab.backup.manifest import (
+    AFTER,
+    BEFORE,
+    DUMP,
+    RESTORING,
+    Manifest,
+    refused,
+    unknown_migrations,
+)
 from lab.containers import File
 from lab.errors import LabError
 from lab.plan import DATA, WEB
@@ -16,7 +24,7 @@ from lab.releases import Release
 from lab.remote import wait_until
 from lab.tasks import balancers, cassandra, mysql, overlay
 from lab.tasks.application import empty_posts, known_migrations, rows_of_posts
-from lab.tasks.context import RESTORING, Lab
+from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
 from lab.tasks.room import require_room
 from lab.tasks.targets import primary
