@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lab.backup.folder import parts, tables_in
 from lab.backup.manifest import Manifest
+from lab.errors import LabError
 from lab.progress import say, together
 from lab.remote import CHANGING, Node
 from lab.tasks.context import Lab
@@ -21,6 +22,7 @@ TAG = "fab-backup"
 TABLES = ("posts", "months")
 # In the volume: an import moves files, which it can't from one file system to another.
 INCOMING = "/var/lib/cassandra/incoming"
+FOLDERS = 'shopt -s nullglob; cd "$1"; printf "%s\\n" */snapshots/"$2"'
 INSIDE = ("docker", "exec", SERVER)
 
 
@@ -53,8 +55,7 @@ def _clear(lab: Lab) -> None:
 
 def _folders(node: Node) -> list[str]:
     """The folders of the snapshot, relative to DATA."""
-    found = ("find", DATA, "-mindepth", "3", "-type", "d", "-path", f"*/snapshots/{TAG}")
-    return node.run(*INSIDE, *found, "-printf", r"%P\n").split()
+    return node.run(*INSIDE, "bash", "-c", FOLDERS, "bash", DATA, TAG).split()
 
 
 def _on_all(lab: Lab, act: Callable[[Node], object]) -> None:
@@ -73,7 +74,11 @@ def send(node: Node, take: Callable[[bytes], object]) -> None:
 def data_bytes(node: Node) -> int:
     """Of the posts' tables, without what older snapshots hold."""
     counted = ("du", "--summarize", "--bytes", "--exclude=snapshots", "--exclude=backups", DATA)
-    return int(node.run(*INSIDE, *counted).split()[0])
+    # It fails if a file goes meanwhile, as after a compaction, and prints the sum nevertheless.
+    _, output, errors = node.attempt(*INSIDE, *counted)
+    if not output:
+        raise LabError(f"{node.name}: {DATA} can't be measured: {errors.strip()}: `fab doctor`")
+    return int(output.split()[0])
 
 
 def load(node: Node, folder: Path, manifest: Manifest, server: str = SERVER) -> None:
