@@ -321,7 +321,8 @@ def scratch(container: Container) -> Command:
     tasks takes for its own."""
     command = run(container)
     at = command.index("--restart")
-    kept = ("--rm", "--no-healthcheck", "--label", SCRATCH)
+    # Without a network no other name is known to Java, which asks for its machine's.
+    kept = ("--hostname", "localhost", "--no-healthcheck", "--label", SCRATCH)
     return (*command[:at], *kept, *command[at + len(("--restart", "always")) :])
 
 

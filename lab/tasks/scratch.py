@@ -16,6 +16,7 @@ from lab.progress import say
 from lab.releases import Release
 from lab.remote import Node, wait_until
 from lab.tasks import initialize
+from lab.tasks.apply import end_of_log
 from lab.tasks.context import Lab
 from lab.tasks.once import run_django
 
@@ -81,15 +82,22 @@ def _running(node: Node, container: Container, ask: tuple[str, ...]) -> Iterator
         node.change(*docker.scratch(container))
         wait_until(
             f"{node.name}: {name} to answer",
-            lambda: node.attempt("docker", "exec", name, *ask),
-            lambda answer: answer[0] == 0,
+            lambda: _answers(node, name, ask),
+            bool,
             seconds=READY_SECONDS,
-            advice=lambda _: node.attempt("docker", "logs", "--tail", "12", name)[2],
+            advice=lambda _: end_of_log(node, name),
         )
         say(node.name, f"{name} answers")
         yield
     finally:
         node.attempt_change("docker", "rm", "--force", "--volumes", name)
+
+
+def _answers(node: Node, name: str, ask: tuple[str, ...]) -> bool:
+    """Raises LabError at once if the server has ended."""
+    if node.run("docker", "inspect", "--format", "{{.State.Running}}", name).strip() != "true":
+        raise LabError(f"{node.name}: {name} ended; {end_of_log(node, name)}")
+    return node.attempt("docker", "exec", name, *ask)[0] == 0
 
 
 def _make_tables(lab: Lab, release: Release) -> None:

@@ -234,9 +234,8 @@ def test_a_one_off_container_is_not_kept():
 
 def test_a_scratch_server_is_nobodys_and_goes_with_its_data():
     command = docker.scratch(replace(DJANGO, service=""))
-    assert command[:6] == ("docker", "run", "--detach", "--rm", "--no-healthcheck", "--label")
-    assert command[6] == "lab.scratch=yes"
-    assert command[7] == "--name"
+    assert command[:5] == ("docker", "run", "--detach", "--hostname", "localhost")
+    assert command[5:9] == ("--no-healthcheck", "--label", "lab.scratch=yes", "--name")
     assert "--restart" not in command
     assert not [part for part in command if part.startswith("lab.service")]
 
