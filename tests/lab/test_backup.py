@@ -176,7 +176,7 @@ def test_a_row_that_is_not_restored_is_told(running, release, copy):
 
 @pytest.mark.long
 def test_posts_that_are_not_restored_are_told(running, release, copy, taken):
-    """As if nobody had taken a snapshot of two nodes: a quorum's writes may be on those alone."""
+    """As if the snapshots had been empty."""
     one = folder.Draft(copy)
     for node in TOPOLOGY.settings.cassandra:
         (copy / manifest.snapshot_file(node)).unlink()
