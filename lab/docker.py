@@ -19,6 +19,7 @@ ADDRESSED = "/etc/lab/addressed"
 READ = "/etc/lab/read"
 LABEL = "lab.service"
 TASK = "com.docker.swarm.task.id"
+SCRATCH = "lab.scratch=yes"
 
 Command = tuple[str, ...]
 
@@ -313,6 +314,16 @@ def one_off(container: Container) -> Command:
     command = run(container)
     at = command.index("--detach")
     return (*command[:at], "--rm", "--quiet", *command[at + len(kept_running) :])
+
+
+def scratch(container: Container) -> Command:
+    """`docker run` of a server that is thrown away with its data, and that none of the lab's other
+    tasks takes for its own."""
+    command = run(container)
+    at = command.index("--restart")
+    # Without a network no other name is known to Java, which asks for its machine's.
+    kept = ("--hostname", "localhost", "--no-healthcheck", "--label", SCRATCH)
+    return (*command[:at], *kept, *command[at + len(("--restart", "always")) :])
 
 
 def addressed_script(container: Container) -> File:

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
-from paramiko import SSHConfig
+from paramiko import Channel, SSHConfig
 from paramiko.ssh_exception import SSHException
 
 from lab import docker
@@ -30,6 +30,8 @@ from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
 POLL_SECONDS = 0.3
+# Bytes read from a command at once.
+PART = 128 * 1024
 # No command takes longer, not even an image that is built from nothing.
 LONGEST_SECONDS = 1200
 
@@ -141,6 +143,39 @@ class Node:
             finally:
                 channel.close()
 
+    def download(self, take: Callable[[bytes], object], *argv: str) -> None:
+        """Hands over the standard output of a command run as root, as it comes.
+
+        Raises RemoteError if the command fails, and LabError once the user has interrupted.
+        """
+        with self._reaching(), self._session(argv) as channel:
+            while part := channel.recv(PART):
+                go_on()
+                take(part)
+            self._checked(argv, (channel.recv_exit_status(), "", _errors(channel)))
+
+    def upload(self, parts: Iterable[bytes], *argv: str) -> None:
+        """Like download, for the standard input of a command that prints next to nothing."""
+        with self._reaching(), self._session(argv) as channel:
+            # A command that ends without reading has its own error to tell.
+            with suppress(OSError):
+                for part in parts:
+                    go_on()
+                    channel.sendall(part)
+                channel.shutdown_write()
+            output = channel.makefile("rb").read().decode(errors="replace")
+            self._checked(argv, (channel.recv_exit_status(), output, _errors(channel)))
+
+    @contextmanager
+    def _session(self, argv: tuple[str, ...]) -> Iterator[Channel]:
+        channel = self._connection.transport.open_session()
+        try:
+            channel.settimeout(LONGEST_SECONDS)
+            channel.exec_command(shlex.join(("sudo", *argv)))
+            yield channel
+        finally:
+            channel.close()
+
     @contextmanager
     def holding(self, *argv: str, lost: Callable[[], None] = interrupt) -> Iterator[None]:
         """Keeps a command running as root meanwhile; it ends when its standard input does.
@@ -228,6 +263,10 @@ def wait_until(
                 f"{subject}: not within {seconds:g} s; last seen: {answer}; {advice(answer)}"
             )
         time.sleep(POLL_SECONDS)
+
+
+def _errors(channel: Channel) -> str:
+    return str(channel.makefile_stderr("rb").read().decode(errors="replace"))
 
 
 def _config() -> Config:

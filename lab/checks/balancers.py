@@ -13,6 +13,8 @@ from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each, some
 from lab.topology import MYSQL_ROLE_PORT
 
+RESTORES = "restores"
+
 Servers = dict[tuple[str, str], dict[str, str]]
 
 
@@ -21,6 +23,7 @@ def checks(facts: Facts) -> Iterator[Check]:
     servers = {node: states(facts.answer(node, "servers").output) for node in balancers}
     yield site(facts, servers)
     yield address(facts)
+    yield restores(facts)
     for name in facts.topology.nginx_nodes:
         yield admitted(name, servers)
     for node in balancers:
@@ -55,6 +58,14 @@ def address(facts: Facts) -> Check:
     return Check("the virtual address", failure, tuple(each(*one) for one in programs))
 
 
+def restores(facts: Facts) -> Check:
+    """A restore closes the site, and opens it when all data are there."""
+    name = facts.answer(facts.topology.builder, "restore").output.strip()
+    evidence = f"a restore of backup {name} began and did not end: the site is closed meanwhile"
+    failure = Failure(evidence, "fab restore, unless one is under way")
+    return Check(RESTORES, failure if name else None, (each(f"{facts.topology.builder}: SSH"),))
+
+
 def admitted(name: str, servers: dict[str, Servers]) -> Check:
     """Whether new requests may go to a server: a deployment that was killed leaves it drained."""
     status = {
@@ -63,7 +74,7 @@ def admitted(name: str, servers: dict[str, Servers]) -> Check:
     drained = {node: said for node, said in status.items() if said.startswith(("MAINT", "DRAIN"))}
     said = ", ".join(f"{said} on {node}" for node, said in drained.items())
     failure = Failure(f"no new request goes to {name}: it is {said}", "fab deploy")
-    return Check(f"HAProxy admits {name}", failure if drained else None)
+    return Check(f"HAProxy admits {name}", failure if drained else None, (each(RESTORES),))
 
 
 def haproxy(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:

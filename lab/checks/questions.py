@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
+from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.releases import CURRENT
 from lab.site import secrets_folder
@@ -132,6 +133,7 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
     settings, address = topology.settings, topology.address(node)
     if node == topology.builder:
         yield "release", ("cat", CURRENT)
+        yield "restore", ("cat", RESTORING)
     if node == topology.builder and settings.registry is None:
         host, port = topology.registry.rsplit(":", 1)
         served = f"import ssl; print(ssl.get_server_certificate(({host!r}, {port}), timeout=3))"

@@ -175,6 +175,14 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
     set_state(lab, known, "ready")
 
 
+def close(lab: Lab) -> None:
+    """No web server gets requests any more: HAProxy answers 503 with its page. Those in flight are
+    answered before. `set_state(..., "ready")` opens the site again."""
+    names = lab.topology.nginx_nodes
+    set_state(lab, names, "drain")
+    _wait_answered(lab, names)
+
+
 def _others_serve(lab: Lab, servers: tuple[str, ...]) -> bool:
     """Whether every balancer has another server that is up."""
     return all(

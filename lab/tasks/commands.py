@@ -12,6 +12,7 @@ from fabric import Connection, task
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from lab.backup import folder as folders
 from lab.doctor import as_json, diagnose, report
 from lab.drills.report import text as drill_text
 from lab.errors import LabError
@@ -19,6 +20,7 @@ from lab.images import IMAGES
 from lab.matrix import table as matrix_table
 from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 from lab.progress import elapsed, phases, say
+from lab.tasks import backup as backups_of
 from lab.tasks import balancers, diagrams, images, nodes, overlay, publishing
 from lab.tasks import deploy as deployment
 from lab.tasks import destroy as destruction
@@ -26,10 +28,12 @@ from lab.tasks import doctor as examination
 from lab.tasks import drill as drills
 from lab.tasks import logs as log_lines
 from lab.tasks import matrix as matrices
+from lab.tasks import restore as restoring
 from lab.tasks import status as statuses
 from lab.tasks import top as live_view
 from lab.tasks import trace as traces
 from lab.tasks import verify as verification
+from lab.tasks import verify_backup as verified_backup
 from lab.tasks.arguments import NameOrList
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
@@ -357,7 +361,57 @@ def drill(
 
 @task
 @_whole_lab
+def backup(context: Context) -> None:
+    """Copy MySQL and Cassandra, consistently and while the lab serves, into backups/."""
+    lab = Lab()
+    with lab.changing("backup"):
+        made = backups_of.backup(lab)
+    say("lab", f"where the time went: {phases()}")
+    rows = sum(table.rows for table in made.tables.values())
+    say("lab", f"backup {made.name}: {rows} rows, {made.posts['posts']} posts, {made.size} bytes")
+
+
+@task
+@_whole_lab
+def backups(context: Context) -> None:
+    """List the backups: what they hold, and which of them are not complete."""
+    print(folders.table(folders.BACKUPS))
+
+
+@task(name="verify-backup", help={"name": "a backup that `fab backups` lists; else the newest"})
+@_whole_lab
+def verify_backup(context: Context, name: str = "") -> None:
+    """Restore a backup into servers that are thrown away, and compare every row."""
+    folder = folders.chosen(folders.BACKUPS, name)
+    folders.described(folder)
+    lab = Lab()
+    with lab.changing("verify-backup"):
+        made = verified_backup.verify(lab, folder)
+    say("lab", f"where the time went: {phases()}")
+    say("lab", f"backup {made.name} can be restored: every row is as it was")
+
+
+@task(
+    help={
+        "name": "a backup that `fab backups` lists; else the newest",
+        "replace": "also where there are accounts and posts already: they are gone then",
+    }
+)
+@_whole_lab
+def restore(context: Context, name: str = "", replace: bool = False) -> None:
+    """Bring a backup into an empty lab; the site is closed meanwhile."""
+    folder = folders.chosen(folders.BACKUPS, name)
+    folders.described(folder)
+    lab = Lab()
+    with lab.changing("restore"):
+        made = restoring.restore(lab, folder, replace=replace)
+    say("lab", f"where the time went: {phases()}")
+    say("lab", f"restored backup {made.name}")
+
+
+@task
+@_whole_lab
 def destroy(context: Context) -> None:
-    """Remove the lab: nodes, data, network, secrets; caches stay."""
+    """Remove the lab: nodes, data, network, secrets; caches and backups stay."""
     destruction.destroy(Lab())
     print(f"lab: gone after {elapsed():.0f} s", file=sys.stderr)

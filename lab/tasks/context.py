@@ -11,6 +11,7 @@ from getpass import getuser
 from socket import gethostname
 
 from lab import images, plan, releases, secrets, topology
+from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.errors import LabError
 from lab.modes import overlay
@@ -64,7 +65,17 @@ class Lab:
         with self.builder.holding("lab-lock", f"fab {task}", who, lost=lost):
             # What a killed task had begun on a node goes on there until it is done.
             together({name: node.wait_unchanging for name, node in self.nodes.items()})
+            if task != "restore" and (half := self.half_restored()):
+                raise LabError(
+                    f"a restore of backup {half} was cut off, and the site is closed:"
+                    " run `fab restore` again, of this backup or another one"
+                )
             yield
+
+    def half_restored(self) -> str:
+        """The backup whose restore was begun and not ended, if any."""
+        status, name, _ = self.builder.attempt("cat", RESTORING)
+        return name.strip() if status == 0 else ""
 
     @property
     def builder(self) -> Node:

@@ -12,14 +12,10 @@ from lab.drills.ledger import Found
 from lab.drills.load import Load
 from lab.errors import LabError
 from lab.progress import together
+from lab.tasks import mysql
 from lab.tasks.context import Lab
-from lab.tasks.targets import primary
 
 SITE, LIST = "the site", "/posts/list"
-
-
-# Seconds for a server to apply what the primary had when the users stopped.
-APPLIED_SECONDS = 60
 
 
 def look(lab: Lab, load: Load) -> Found:
@@ -27,7 +23,7 @@ def look(lab: Lab, load: Load) -> Found:
 
     Raises LabError if a place can't be looked at: nothing is known of it then.
     """
-    accounts = partial(_accounts, lab, load, _executed(lab))
+    accounts = partial(_accounts, lab, load, mysql.executed(lab))
     return {
         "post": {SITE: [key for page in _pages(load.client) for key in _posts(page, load.prefix)]},
         "account": together(
@@ -69,19 +65,7 @@ def _read(client: Client, path: str) -> tuple[int, str]:
 
 def _accounts(lab: Lab, load: Load, executed: str, server: str) -> list[str]:
     """Those that this server has once it has applied all; not the one that writes the posts."""
-    wait = f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', {APPLIED_SECONDS})"
-    if _sql(lab, server, wait) != ["0"]:
-        raise LabError(
-            f"{server}: MySQL lags behind by more than {APPLIED_SECONDS} s: `fab doctor`"
-        )
+    mysql.wait_executed(lab, server, executed)
     named = f"username LIKE '{load.prefix}%' AND username <> '{load.writer}'"
-    return _sql(lab, server, f"SELECT username FROM djangodb.auth_user WHERE {named}")  # noqa: S608
-
-
-def _executed(lab: Lab) -> str:
-    return "".join(_sql(lab, primary(lab), "SELECT @@GLOBAL.gtid_executed")).replace("\\n", "")
-
-
-def _sql(lab: Lab, server: str, query: str) -> list[str]:
-    client = ("mysql", "-uroot", "--batch", "--skip-column-names", "--execute", query)
-    return lab.nodes[server].run("docker", "exec", "mysql", *client).split()
+    query = f"SELECT username FROM djangodb.auth_user WHERE {named}"  # noqa: S608
+    return mysql.sql(lab.nodes[server], query)

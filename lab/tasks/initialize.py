@@ -19,6 +19,10 @@ SECRETS = (
     "cassandra_test_password",
 )
 
+AS_MIGRATE = (
+    ("APP_MYSQL_USER", "django_migrate"),
+    ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_migrate_password"),
+)
 
 # How it says that something is already as it should be.
 UNCHANGED = re.compile(r": (all )?(was|were) ")
@@ -35,10 +39,7 @@ def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
         site,
         site.images["webapp_django"],
         secrets=SECRETS,
-        environment=(
-            ("APP_MYSQL_USER", "django_migrate"),
-            ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_migrate_password"),
-        ),
+        environment=AS_MIGRATE,
         command=("python", "manage.py", "initialize"),
     )
     lines = output.splitlines()

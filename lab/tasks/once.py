@@ -21,18 +21,20 @@ def run_django(
     secrets: tuple[str, ...],
     environment: tuple[tuple[str, str], ...],
     command: tuple[str, ...],
+    network: str = "bridge",
 ) -> tuple[int, str]:
-    """Exit status and output of a command in one of the Django images.
+    """Exit status and output of `python manage.py NAME ...` in one of the Django images.
 
     The secrets lie in the builder's memory, readable by Django's user alone, while it runs.
     """
-    folder = f"{FOLDER}-{command[-1]}"
+    folder = f"{FOLDER}-{command[2]}"
     container = Container(
         name="once",
         # None of the lab's services: nobody should observe it, wait for it or remove it.
         service="",
         image=image,
         limit=lab.topology.limits.django,
+        network=network,
         environment=(*web.django_environment(site, lab.topology.builder, "once"), *environment),
         mounts=(Mount(folder, "/run/secrets"),),
         command=command,

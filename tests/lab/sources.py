@@ -9,7 +9,16 @@ from pathlib import Path
 
 from lab.topology import FOLDER
 
-NOT_COPIED = (".git", ".lab", ".vagrant", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache")
+NOT_COPIED = (
+    ".git",
+    "backups",
+    ".lab",
+    ".vagrant",
+    ".venv",
+    "__pycache__",
+    ".mypy_cache",
+    ".ruff_cache",
+)
 
 
 @dataclass

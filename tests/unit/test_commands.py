@@ -80,6 +80,13 @@ def test_a_wrong_argument_is_named_with_what_would_be_right(arguments, line):
     assert (ended.returncode, ended.stderr.strip()) == (1, line)
 
 
+@pytest.mark.parametrize("task", ["restore", "verify-backup"])
+def test_a_name_that_is_no_backups_is_refused(task):
+    ended = fab(task, "--name=../..")
+    line = "lab: --name: '../..' is no backup; there are: "
+    assert (ended.returncode, ended.stderr.startswith(line)) == (1, True)
+
+
 def test_a_mistake_in_the_environment_is_named_before_anything_is_touched():
     ended = fab("up", LAB_SUBNET="10.0.0.0/8")
     line = "lab: LAB_SUBNET: '10.0.0.0/8' should be a /24, such as 192.168.56.0/24"
@@ -96,6 +103,8 @@ def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
 def test_every_task_has_one_line_of_help():
     listed = fab("--list").stdout
     tasks = [
+        "backup",
+        "backups",
         "balance",
         "build",
         "deploy",
@@ -107,11 +116,13 @@ def test_every_task_has_one_line_of_help():
         "logs",
         "push",
         "releases",
+        "restore",
         "rollback",
         "scale",
         "status",
         "up",
         "verify",
+        "verify-backup",
     ]
     for task in tasks:
         assert f"\n  {task} " in listed

@@ -232,6 +232,14 @@ def test_a_one_off_container_is_not_kept():
     assert not [part for part in command if part.startswith("lab.service")]
 
 
+def test_a_scratch_server_is_nobodys_and_goes_with_its_data():
+    command = docker.scratch(replace(DJANGO, service=""))
+    assert command[:5] == ("docker", "run", "--detach", "--hostname", "localhost")
+    assert command[5:9] == ("--no-healthcheck", "--label", "lab.scratch=yes", "--name")
+    assert "--restart" not in command
+    assert not [part for part in command if part.startswith("lab.service")]
+
+
 def test_the_script_of_an_addressed_container_resolves_the_address_when_it_runs():
     script = docker.addressed_script(NGINX)
     assert script.path == "/etc/lab/addressed/nginx-1"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from project.environment import Environment
 from project.setup import cassandra, mysql
@@ -19,18 +19,20 @@ class Command(BaseCommand):
     help = "Creates the database, its tables and the administrator; the keyspaces and the roles."
     requires_system_checks = []  # the database check would ask for what is not there yet
 
-    def handle(self, *args: object, **options: object) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--only", choices=("mysql", "cassandra"), help="one of the two alone")
+
+    def handle(self, *args: object, only: str | None = None, **options: object) -> None:
         with Environment() as env:
             admin_password = env.secret(
                 "APP_ADMIN_PASSWORD_FILE", "/run/secrets/django_admin_password"
             )
             wanted = wanted_in_cassandra(env)
-        failures = self.run_together(
-            {
-                "mysql": partial(mysql.initialize, admin_password=admin_password),
-                "cassandra": partial(cassandra.initialize, wanted=wanted),
-            }
-        )
+        halves: dict[str, Callable[[Say], None]] = {
+            "mysql": partial(mysql.initialize, admin_password=admin_password),
+            "cassandra": partial(cassandra.initialize, wanted=wanted),
+        }
+        failures = self.run_together({only: halves[only]} if only else halves)
         if failures:
             raise CommandError("; ".join(failures))
 

@@ -1,0 +1,57 @@
+"""The posts' rows as digests: what was read from a ring, and what a restored one has to have. Pure.
+
+The ring is read before the snapshot and after it. What was there before has to be in the backup;
+what is in the backup has to be there after. With nobody writing meanwhile, that is equality.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lab.errors import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """columns: those of all tables, a line each; rows: 'TABLE DIGEST'."""
+
+    columns: tuple[str, ...]
+    rows: frozenset[str]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Table to rows; each table that has columns is there."""
+        tables = (column.split()[0] for column in self.columns)
+        found = Counter(row.split()[0] for row in self.rows)
+        return {table: found[table] for table in sorted(set(tables))}
+
+
+def parse(output: str) -> Posts:
+    """What `manage.py digest_posts` printed. Raises LabError if its end is missing."""
+    words = [line.split(maxsplit=1) for line in output.splitlines() if " " in line]
+    columns = tuple(sorted(rest for kind, rest in words if kind == "column"))
+    rows = frozenset(rest for kind, rest in words if kind == "row")
+    if ["end", f"{len(rows)} rows"] not in words:
+        raise LabError("digest_posts: its end is missing: try again")
+    return Posts(columns, rows)
+
+
+def lines(rows: Iterable[str]) -> str:
+    return "".join(f"{row}\n" for row in sorted(rows))
+
+
+def differences(
+    before: frozenset[str], found: frozenset[str], after: frozenset[str]
+) -> tuple[str, ...]:
+    """How restored rows differ from what they have to be, a line each."""
+    return (
+        *_counted(before - found, "that were there before the backup are missing"),
+        *_counted(found - after, "were never in the lab"),
+    )
+
+
+def _counted(rows: Iterable[str], what: str) -> Iterator[str]:
+    for table, number in sorted(Counter(row.split()[0] for row in rows).items()):
+        yield f"Cassandra: {table}: {number} rows {what}"

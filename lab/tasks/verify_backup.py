@@ -1,0 +1,52 @@
+"""Proves a backup: restores it into servers that are thrown away, and compares what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.backup import dump, posts
+from lab.backup.folder import checked, digests
+from lab.backup.manifest import AFTER, BEFORE, DUMP, Manifest
+from lab.errors import LabError
+from lab.progress import phase
+from lab.releases import Release
+from lab.tasks import cassandra, mysql, scratch
+from lab.tasks.application import rows_of_posts
+from lab.tasks.context import Lab
+from lab.tasks.room import require_room
+
+
+def verify(lab: Lab, folder: Path) -> Manifest:
+    """Raises LabError with each difference, or with why the backup can't be restored at all."""
+    with phase("files checked"):
+        manifest = checked(folder)
+    release = lab.require_release()
+    scratch.remove_leftovers(lab)
+    require_room(lab, (lab.topology.builder,), manifest)
+    differences = (
+        *differences_of_mysql(lab, release, folder, manifest),
+        *differences_of_cassandra(lab, release, folder, manifest),
+    )
+    if differences:
+        raise LabError(f"backup {manifest.name}: " + "; ".join(differences))
+    return manifest
+
+
+def differences_of_mysql(
+    lab: Lab, release: Release, folder: Path, manifest: Manifest
+) -> tuple[str, ...]:
+    with phase("MySQL restored"), scratch.mysql(lab, release) as server:
+        mysql.load(lab.builder, folder / DUMP, server)
+        found = mysql.contents(lab.builder, server)
+    return dump.differences(manifest.tables, manifest.definitions, found)
+
+
+def differences_of_cassandra(
+    lab: Lab, release: Release, folder: Path, manifest: Manifest
+) -> tuple[str, ...]:
+    with phase("Cassandra restored"), scratch.cassandra(lab, release) as server:
+        cassandra.load(lab.builder, folder, manifest, server)
+        found = rows_of_posts(lab, release, network=scratch.BESIDE, environment=scratch.ALONE)
+    if found.columns != manifest.columns:
+        return ("Cassandra: the posts' tables have other columns in this release",)
+    return posts.differences(digests(folder / BEFORE), found.rows, digests(folder / AFTER))
