@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from lab.containers import Plan
+from lab.drills import small_disk
 from lab.releases import CURRENT
 from lab.site import secrets_folder
 from lab.topology import (
@@ -24,6 +25,7 @@ from lab.topology import (
 Argv = tuple[str, ...]
 
 DISK_PATHS = ("/", "/var/lib/docker", "/var/tmp", "/tmp", "/run")
+DF = ("df", "--block-size=1M", "--output=target,size,avail")
 CGROUP = "/sys/fs/cgroup"
 MEMORY = (
     *("grep", "-shE", "^([0-9]+|max)$|^(total_)?inactive_file |^Mem(Total|Available):"),
@@ -143,6 +145,7 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
         client = ("mysql", "-uroot", "--batch", "--skip-column-names", "--execute", MYSQL)
         yield "mysql", in_container("mysql", *client)
         yield "account", in_container("mysql", "bash", "-c", ACCOUNT)
+        yield "volume", (*DF, small_disk.VOLUME)
     if node in settings.cassandra:
         yield "cql", sh(CQL, address)
     if node in django_nodes(topology):

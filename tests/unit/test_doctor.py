@@ -1,8 +1,10 @@
 """Which failing check is the culprit; and what single answers are taken for."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -121,6 +123,60 @@ DF = "Mounted on      Avail Use% IUse%\n/               62146  34%    6%\n/run  
 )
 def test_a_full_disk(row, evidence):
     assert seen(nodes.disk("ubuntu1", Answer(0, DF.format(row)))) == evidence
+
+
+VOLUME = "/var/lib/docker/volumes/mysql_data/_data"
+
+
+@pytest.mark.parametrize(
+    ("row", "full", "small"),
+    [
+        ("/var/lib/docker 62146 12053", None, None),
+        ("/var/lib/docker 62146 128", None, None),
+        (
+            "/var/lib/docker 62146 127",
+            "disk full on ubuntu2's MySQL volume: 127 MiB of 62146 MiB are free,"
+            " and mysqld starts with 128",
+            None,
+        ),
+        (f"{VOLUME} 480 250", None, "a drill's small disk, in memory, lies over MySQL's volume"),
+        (
+            f"{VOLUME} 480 0",
+            "disk full on ubuntu2's MySQL volume: 0 MiB of 480 MiB are free,"
+            " and mysqld starts with 128",
+            "a drill's small disk, in memory, lies over MySQL's volume",
+        ),
+        # No such volume, and a node that could not be asked: other checks say so.
+        ("", None, None),
+    ],
+)
+def test_the_disk_of_a_mysql_server(row, full, small):
+    told = "".join(f"{line}\n" for line in ("Mounted on 1M-blocks Avail", row) if line)
+    asked = facts({"ubuntu2": {"volume": (0, told, "")}})
+    assert seen(data.volume(asked, "ubuntu2")) == full
+    assert seen(data.under_small_disk(asked, "ubuntu2")) == small
+    assert data.volume(asked, "ubuntu1") is None
+
+
+def test_mysqld_starts_with_as_much_room_as_the_doctor_says():
+    sys.path.append(str(Path(__file__).parents[2] / "images/mysql"))
+    from group_agent import room  # noqa: PLC0415 - it is no part of the lab's own packages
+
+    assert data.VOLUME_MIB == room.ROOM
+
+
+def test_a_server_whose_disk_is_full_is_explained_by_it():
+    full = (0, f"Mounted on 1M-blocks Avail\n{VOLUME} 480 0\n", "")
+    down = (0, '{"state": "DOWN", "role": "", "held": false}', "")
+    authority = certificate(NOW, NOW + timedelta(days=1))
+    asked = facts({"ubuntu2": {"volume": full, "group": down}})
+    found = replace(asked, authority=authority, now=NOW.timestamp())
+    needs = {one.name: one.needs for one in checks(found)}
+    assert "ubuntu2: MySQL's disk" in {n for need in needs["ubuntu2: MySQL"] for n in need.checks}
+    # Which one it is does not depend on what the small disk is.
+    assert all(
+        "small disk" not in n for many in needs.values() for need in many for n in need.checks
+    )
 
 
 CGROUP = "{}\n{}\ninactive_file 4096\ntotal_inactive_file {}\nMemTotal: 24000000 kB\n"
