@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.checks import disks
 from lab.checks.containers import container, health
 from lab.checks.facts import NOT_ASKED, Answer, Facts, shortened
 from lab.checks.nodes import on
 from lab.checks.questions import LAG_SECONDS, django_nodes
 from lab.doctor import Check, Failure, Need, each, some
-from lab.drills import small_disk
 from lab.topology import CASSANDRA_RING_PORT, MYSQL_GROUP_PORT
-
-# MiB: with less mysqld is not started, once it was ended (images/mysql/group_agent/room.py).
-VOLUME_MIB = 128
-SMALL_DISK = "small disk of a drill"
 
 # Of Django and its own applications (manage.py migrate), table to application.
 TABLES = {
@@ -44,10 +40,9 @@ def mysql(facts: Facts) -> Iterator[Check]:
     yield Check("MySQL: tables", _tables(facts), needs)
     for node in servers:
         own, runs = f"{node}: MySQL", container(node, "mysql")
-        full = f"{node}: MySQL's disk"
-        yield Check(full, volume(facts, node), (each(f"{node}: disk"),))
-        yield Check(f"{node}: {SMALL_DISK}", under_small_disk(facts, node))
-        before = each(runs, f"{node}: disk", full, f"{node}: port {MYSQL_GROUP_PORT}")
+        yield from disks.checks(facts, node, "mysql")
+        room = (f"{node}: disk", disks.name(node, "mysql"))
+        before = each(runs, *room, f"{node}: port {MYSQL_GROUP_PORT}")
         yield Check(own, member(facts, node), (before,))
         behind = each(own, runs, "MySQL: primary")
         yield Check(f"{node}: replication lag", _lag(facts, node), (behind,))
@@ -77,36 +72,6 @@ def member(facts: Facts, node: str) -> Failure | None:
     if state["held"]:
         return Failure("it was paused, and the others do not confirm its role", logs)
     return None
-
-
-def _volume(facts: Facts, node: str) -> tuple[str, int, int] | None:
-    """Where the disk with MySQL's volume is mounted, its size and what is free of it, in MiB."""
-    lines = facts.answer(node, "volume").output.splitlines()[1:]
-    if not lines:
-        return None
-    target, size, free = lines[0].split()
-    return target, int(size), int(free)
-
-
-def volume(facts: Facts, node: str) -> Failure | None:
-    found = _volume(facts, node)
-    if found is None or found[2] >= VOLUME_MIB:
-        return None
-    _, size, free = found
-    look = on(node, f"du -xah {small_disk.VOLUME} | sort -h | tail")
-    return Failure(
-        f"disk full on {node}'s MySQL volume: {free} MiB of {size} MiB are free,"
-        f" and mysqld starts with {VOLUME_MIB}",
-        f"{look}, and remove what fills it; mysqld then comes back by itself",
-    )
-
-
-def under_small_disk(facts: Facts, node: str) -> Failure | None:
-    found = _volume(facts, node)
-    if found is None or found[0] != small_disk.VOLUME:
-        return None
-    take = f"docker stop mysql; sudo umount {small_disk.VOLUME}; sudo docker start mysql"
-    return Failure("a drill's small disk, in memory, lies over MySQL's volume", on(node, take))
 
 
 def _primary(facts: Facts) -> Failure | None:
@@ -184,7 +149,9 @@ def cassandra(facts: Facts) -> Iterator[Check]:
         answer, own = facts.answer(node, "cql"), f"{node}: Cassandra"
         logs = f"fab -H {node} logs --service=cassandra"
         failure = Failure(f"no answer in CQL: {answer.said}", logs)
-        before = each(container(node, "cassandra"), f"{node}: disk")
+        yield from disks.checks(facts, node, "cassandra")
+        room = (f"{node}: disk", disks.name(node, "cassandra"))
+        before = each(container(node, "cassandra"), *room)
         yield Check(own, None if answer.well else failure, (before,))
         yield health(facts, node, "cassandra", own)
     asking = [

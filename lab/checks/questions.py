@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from lab.containers import Plan
-from lab.drills import small_disk
+from lab.drills.faults import VOLUMES
 from lab.releases import CURRENT
 from lab.site import secrets_folder
 from lab.topology import (
@@ -25,7 +25,6 @@ from lab.topology import (
 Argv = tuple[str, ...]
 
 DISK_PATHS = ("/", "/var/lib/docker", "/var/tmp", "/tmp", "/run")
-DF = ("df", "--block-size=1M", "--output=target,size,avail")
 CGROUP = "/sys/fs/cgroup"
 MEMORY = (
     *("grep", "-shE", "^([0-9]+|max)$|^(total_)?inactive_file |^Mem(Total|Available):"),
@@ -132,6 +131,9 @@ def _trusting(topology: Topology) -> Argv:
 
 def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
     settings, address = topology.settings, topology.address(node)
+    servers = {"mysql": settings.mysql, "cassandra": settings.cassandra}
+    if volumes := [VOLUMES[service] for service, nodes in servers.items() if node in nodes]:
+        yield "volumes", ("df", "--block-size=1M", "--output=file,target,size,avail", *volumes)
     if node == topology.builder:
         yield "release", ("cat", CURRENT)
     if node == topology.builder and settings.registry is None:
@@ -145,7 +147,6 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
         client = ("mysql", "-uroot", "--batch", "--skip-column-names", "--execute", MYSQL)
         yield "mysql", in_container("mysql", *client)
         yield "account", in_container("mysql", "bash", "-c", ACCOUNT)
-        yield "volume", (*DF, small_disk.VOLUME)
     if node in settings.cassandra:
         yield "cql", sh(CQL, address)
     if node in django_nodes(topology):

@@ -92,23 +92,26 @@ OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
 }
 
 
+# Service to its volume (lab/services.py).
+VOLUMES = {name: small_disk.volume(f"{name}_data") for name in ("mysql", "cassandra")}
+
+
 def _on_disk(*scripts: str) -> Make:
-    """Of a MySQL server, which has to be on a small disk."""
+    """Of a server that has to be on a small disk."""
     return lambda target: tuple(
         command
         for script in scripts
-        for command in shell(target, script, target.container, small_disk.VOLUME)
+        for command in shell(target, script, target.container, VOLUMES[target.container])
     )
 
 
-# The primary hands its role over when it is stopped for its other disk, and gets it back.
 DISK_FULL = ("had its disk filled", _on_disk(small_disk.FILL), _on_disk(small_disk.EMPTY))
-ON_SMALL_DISK: Mapping[str, tuple[Make, Make]] = {
-    "mysql-primary": (
-        _on_disk(small_disk.GIVE, small_disk.BECOME_PRIMARY),
-        _on_disk(small_disk.TAKE),
-    ),
-    "mysql-replica": (_on_disk(small_disk.GIVE), _on_disk(small_disk.TAKE)),
+ON_SMALL_DISK, OFF_SMALL_DISK = _on_disk(small_disk.GIVE), _on_disk(small_disk.TAKE)
+# The primary hands its role over when it is stopped for its other disk, and gets it back.
+DISK_ROLES: Mapping[str, Make] = {
+    "mysql-primary": _on_disk(small_disk.GIVE, small_disk.BECOME_PRIMARY),
+    "mysql-replica": ON_SMALL_DISK,
+    "cassandra": ON_SMALL_DISK,
 }
 
 CHAIN = "LAB-DRILL"
@@ -240,8 +243,8 @@ def faults(nodes: Iterable[str]) -> dict[str, Fault]:
         for kind, made in OF_NETWORKS.items()
     ]
     found += [
-        Fault(f"{role}-disk-full", role, *DISK_FULL, *prepared)
-        for role, prepared in ON_SMALL_DISK.items()
+        Fault(f"{role}-disk-full", role, *DISK_FULL, prepare, OFF_SMALL_DISK)
+        for role, prepare in DISK_ROLES.items()
     ]
     found += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
     found += [

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from threading import Event as Flag
 
-from lab.checks.data import SMALL_DISK
+from lab.checks import disks
 from lab.doctor import diagnose
 from lab.drills import report as reports
 from lab.drills.faults import Command, Fault, Make, Target, faults
@@ -177,7 +177,7 @@ def _prepared(
 
 
 def _small_disks(hit: tuple[Target, ...]) -> frozenset[str]:
-    return frozenset(f"{one.node}: {SMALL_DISK}" for one in hit)
+    return frozenset(disks.small_disk_name(one.node, one.container) for one in hit)
 
 
 def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:

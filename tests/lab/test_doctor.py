@@ -143,7 +143,7 @@ REST = [
         at_primary(lambda _, replica: data_faults.disk_full(replica)),
         {
             "{other}: MySQL's disk": "disk full on {other}'s MySQL volume: ",
-            "{other}: small disk of a drill": "lies over MySQL's volume",
+            "{other}: small disk of mysql": "lies over MySQL's volume",
         },
     ),
     (

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from lab.drills import small_disk
+from lab.drills.faults import VOLUMES
 from lab.remote import wait_until
 from tests.lab import data_faults, mysql_group
 from tests.lab.data_faults import sql
@@ -19,17 +20,19 @@ from tests.lab.written import table
 SHORT, FULL, LITTLE = 32, 0, 100
 SECONDS = 60
 
-LEAVE = f"""
+DISK = VOLUMES["mysql"]
+FILLER = f"{DISK}/{small_disk.FILLER}"
+LEAVE = """
 mountpoint "$1"
-rm -f "$1/{small_disk.FILLER}"
+truncate --size 0 "$2"
 free=$(df --block-size=1M --output=avail "$1" | tail -n 1)
-fallocate --length $((free - $2))M "$1/{small_disk.FILLER}"
+fallocate --length $((free - $3))M "$2"
 """
 
 
 def leave(lab, node, mebibytes):
     """Fills the small disk of a server but for so much."""
-    lab.nodes[node].run("bash", "-euc", LEAVE, "bash", small_disk.VOLUME, str(mebibytes))
+    lab.nodes[node].run("bash", "-euc", LEAVE, "bash", DISK, FILLER, str(mebibytes))
 
 
 @contextmanager
@@ -78,6 +81,6 @@ def test_a_primary_whose_disk_fills_hands_over_and_comes_back_once_there_is_room
         looks = polls(running, server, 12)
         assert {state for state, _ in looks} == {"DOWN"}, looks
 
-        running.nodes[server].run("rm", f"{small_disk.VOLUME}/{small_disk.FILLER}")
+        running.nodes[server].run("truncate", "--size", "0", FILLER)
         written.until_acknowledged(mysql_group.wait_whole(running))
         written.compare()

@@ -17,6 +17,7 @@ from lab.checks import (
     checks,
     containers,
     data,
+    disks,
     links,
     machine,
     nodes,
@@ -125,58 +126,70 @@ def test_a_full_disk(row, evidence):
     assert seen(nodes.disk("ubuntu1", Answer(0, DF.format(row)))) == evidence
 
 
-VOLUME = "/var/lib/docker/volumes/mysql_data/_data"
+VOLUME = "/var/lib/docker/volumes/{}_data/_data"
+DISKS = "File Mounted on 1M-blocks Avail\n{} {}\n{} {}\n"
+SMALL = "a drill's small disk, in memory, lies over {}'s volume"
 
 
 @pytest.mark.parametrize(
-    ("row", "full", "small"),
+    ("service", "where", "room", "full", "small"),
     [
-        ("/var/lib/docker 62146 12053", None, None),
-        ("/var/lib/docker 62146 128", None, None),
+        ("mysql", "/var/lib/docker", "62146 128", None, None),
         (
-            "/var/lib/docker 62146 127",
-            "disk full on ubuntu2's MySQL volume: 127 MiB of 62146 MiB are free,"
-            " and mysqld starts with 128",
+            "mysql",
+            "/var/lib/docker",
+            "62146 127",
+            "disk full on ubuntu2's MySQL volume: 127 MiB of 62146 MiB are free, and it needs 128",
             None,
         ),
-        (f"{VOLUME} 480 250", None, "a drill's small disk, in memory, lies over MySQL's volume"),
+        ("mysql", VOLUME.format("mysql"), "480 250", None, SMALL.format("MySQL")),
         (
-            f"{VOLUME} 480 0",
-            "disk full on ubuntu2's MySQL volume: 0 MiB of 480 MiB are free,"
-            " and mysqld starts with 128",
-            "a drill's small disk, in memory, lies over MySQL's volume",
+            "mysql",
+            VOLUME.format("mysql"),
+            "480 0",
+            "disk full on ubuntu2's MySQL volume: 0 MiB of 480 MiB are free, and it needs 128",
+            SMALL.format("MySQL"),
         ),
-        # No such volume, and a node that could not be asked: other checks say so.
-        ("", None, None),
+        ("cassandra", "/var/lib/docker", "62146 64", None, None),
+        (
+            "cassandra",
+            VOLUME.format("cassandra"),
+            "300 63",
+            "disk full on ubuntu2's Cassandra volume: 63 MiB of 300 MiB are free, and it needs 64",
+            SMALL.format("Cassandra"),
+        ),
     ],
 )
-def test_the_disk_of_a_mysql_server(row, full, small):
-    told = "".join(f"{line}\n" for line in ("Mounted on 1M-blocks Avail", row) if line)
-    asked = facts({"ubuntu2": {"volume": (0, told, "")}})
-    assert seen(data.volume(asked, "ubuntu2")) == full
-    assert seen(data.under_small_disk(asked, "ubuntu2")) == small
-    assert data.volume(asked, "ubuntu1") is None
+def test_the_disk_of_a_database(service, where, room, full, small):
+    (other,) = {"mysql", "cassandra"} - {service}
+    rows = (VOLUME.format(other), "/ 62146 0", VOLUME.format(service), f"{where} {room}")
+    asked = facts({"ubuntu2": {"volumes": (0, DISKS.format(*rows), "")}})
+    assert seen(disks.full(asked, "ubuntu2", service)) == full
+    assert seen(disks.small_disk(asked, "ubuntu2", service)) == small
+
+
+def test_the_disk_of_a_database_that_nobody_could_ask_for_is_no_culprit():
+    asked = facts({"ubuntu2": {"volumes": (1, "", "df: No such file or directory")}})
+    for node in ("ubuntu1", "ubuntu2"):
+        assert disks.full(asked, node, "mysql") is None
+        assert disks.small_disk(asked, node, "mysql") is None
 
 
 def test_mysqld_starts_with_as_much_room_as_the_doctor_says():
     sys.path.append(str(Path(__file__).parents[2] / "images/mysql"))
     from group_agent import room  # noqa: PLC0415 - it is no part of the lab's own packages
 
-    assert data.VOLUME_MIB == room.ROOM
+    assert disks.NEEDED["mysql"][1] == room.ROOM
 
 
-def test_a_server_whose_disk_is_full_is_explained_by_it():
-    full = (0, f"Mounted on 1M-blocks Avail\n{VOLUME} 480 0\n", "")
-    down = (0, '{"state": "DOWN", "role": "", "held": false}', "")
+@pytest.mark.parametrize("service", ["MySQL", "Cassandra"])
+def test_a_database_whose_disk_is_full_is_explained_by_it(service):
     authority = certificate(NOW, NOW + timedelta(days=1))
-    asked = facts({"ubuntu2": {"volume": full, "group": down}})
-    found = replace(asked, authority=authority, now=NOW.timestamp())
-    needs = {one.name: one.needs for one in checks(found)}
-    assert "ubuntu2: MySQL's disk" in {n for need in needs["ubuntu2: MySQL"] for n in need.checks}
-    # Which one it is does not depend on what the small disk is.
-    assert all(
-        "small disk" not in n for many in needs.values() for need in many for n in need.checks
-    )
+    found = checks(replace(facts({}), authority=authority, now=NOW.timestamp()))
+    needs = {one.name: {name for need in one.needs for name in need.checks} for one in found}
+    assert f"ubuntu2: {service}'s disk" in needs[f"ubuntu2: {service}"]
+    # A server on a drill's small disk is judged nevertheless.
+    assert not any("small disk" in name for names in needs.values() for name in names)
 
 
 CGROUP = "{}\n{}\ninactive_file 4096\ntotal_inactive_file {}\nMemTotal: 24000000 kB\n"

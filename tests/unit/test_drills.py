@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -193,15 +194,18 @@ def argvs(commands):
     [
         ("mysql-primary-disk-full", [small_disk.GIVE, small_disk.BECOME_PRIMARY]),
         ("mysql-replica-disk-full", [small_disk.GIVE]),
+        ("cassandra-disk-full", [small_disk.GIVE]),
     ],
 )
 def test_a_disk_is_filled_that_is_small_and_nobody_else_s(name, prepared):
     fault = KNOWN[name]
-    hit = ("bash", "mysql", "/var/lib/docker/volumes/mysql_data/_data")
-    assert argvs(fault.prepare(HIT)) == [("ubuntu2", script, *hit) for script in prepared]
-    assert argvs(fault.do(HIT)) == [("ubuntu2", small_disk.FILL, *hit)]
-    assert argvs(fault.undo(HIT)) == [("ubuntu2", small_disk.EMPTY, *hit)]
-    assert argvs(fault.restore(HIT)) == [("ubuntu2", small_disk.TAKE, *hit)]
+    service = "cassandra" if name.startswith("cassandra") else "mysql"
+    target = replace(HIT, container=service)
+    hit = ("bash", service, f"/var/lib/docker/volumes/{service}_data/_data")
+    assert argvs(fault.prepare(target)) == [("ubuntu2", script, *hit) for script in prepared]
+    assert argvs(fault.do(target)) == [("ubuntu2", small_disk.FILL, *hit)]
+    assert argvs(fault.undo(target)) == [("ubuntu2", small_disk.EMPTY, *hit)]
+    assert argvs(fault.restore(target)) == [("ubuntu2", small_disk.TAKE, *hit)]
 
 
 def test_other_faults_need_nothing_before():
