@@ -9,8 +9,8 @@ from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
 from lab.drills.faults import VOLUMES
 
-# Service to its name, and the MiB without which it is about to stop: with less mysqld is not started
-# (images/mysql/group_agent/room.py); Cassandra's commit log is as large (cassandra.yaml).
+# Service to its name, and the MiB without which it is about to stop. With less mysqld is not
+# started (images/mysql/group_agent/room.py); Cassandra's commit log is as large (cassandra.yaml).
 NEEDED = {"mysql": ("MySQL", 128), "cassandra": ("Cassandra", 64)}
 
 
