@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.checks import disks
 from lab.checks.containers import container, health
 from lab.checks.facts import NOT_ASKED, Answer, Facts, shortened
 from lab.checks.nodes import on
@@ -39,7 +40,9 @@ def mysql(facts: Facts) -> Iterator[Check]:
     yield Check("MySQL: tables", _tables(facts), needs)
     for node in servers:
         own, runs = f"{node}: MySQL", container(node, "mysql")
-        before = each(runs, f"{node}: disk", f"{node}: port {MYSQL_GROUP_PORT}")
+        yield from disks.checks(facts, node, "mysql")
+        room = (f"{node}: disk", disks.name(node, "mysql"))
+        before = each(runs, *room, f"{node}: port {MYSQL_GROUP_PORT}")
         yield Check(own, member(facts, node), (before,))
         behind = each(own, runs, "MySQL: primary")
         yield Check(f"{node}: replication lag", _lag(facts, node), (behind,))
@@ -146,7 +149,9 @@ def cassandra(facts: Facts) -> Iterator[Check]:
         answer, own = facts.answer(node, "cql"), f"{node}: Cassandra"
         logs = f"fab -H {node} logs --service=cassandra"
         failure = Failure(f"no answer in CQL: {answer.said}", logs)
-        before = each(container(node, "cassandra"), f"{node}: disk")
+        yield from disks.checks(facts, node, "cassandra")
+        room = (f"{node}: disk", disks.name(node, "cassandra"))
+        before = each(container(node, "cassandra"), *room)
         yield Check(own, None if answer.well else failure, (before,))
         yield health(facts, node, "cassandra", own)
     asking = [

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
 
+from lab.drills import small_disk
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -36,15 +38,22 @@ class Command:
 Make = Callable[[Target], tuple[Command, ...]]
 
 
+def _nothing(_: Target) -> tuple[Command, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """role: who is hit, as lab/tasks/drill.py finds it out; what: in the past tense."""
+    """role: who is hit, as lab/tasks/drill.py finds it out; what: in the past tense; prepare: what
+    has to be there before it can be injected; restore: what takes that back."""
 
     name: str
     role: str
     what: str
     do: Make
     undo: Make
+    prepare: Make = _nothing
+    restore: Make = _nothing
 
 
 def shell(target: Target, script: str, *arguments: str) -> tuple[Command, ...]:
@@ -80,6 +89,29 @@ OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
             target, 'docker update --cpus "$2" "$1"', target.container, f"{target.cpus:g}"
         ),
     ),
+}
+
+
+# Service to its volume (lab/services.py).
+VOLUMES = {name: small_disk.volume(f"{name}_data") for name in ("mysql", "cassandra")}
+
+
+def _on_disk(*scripts: str) -> Make:
+    """Of a server that has to be on a small disk."""
+    return lambda target: tuple(
+        command
+        for script in scripts
+        for command in shell(target, script, target.container, VOLUMES[target.container])
+    )
+
+
+DISK_FULL = ("had its disk filled", _on_disk(small_disk.FILL), _on_disk(small_disk.EMPTY))
+ON_SMALL_DISK, OFF_SMALL_DISK = _on_disk(small_disk.GIVE), _on_disk(small_disk.TAKE)
+# The primary hands its role over when it is stopped for its other disk, and gets it back.
+DISK_ROLES: Mapping[str, Make] = {
+    "mysql-primary": _on_disk(small_disk.GIVE, small_disk.BECOME_PRIMARY),
+    "mysql-replica": ON_SMALL_DISK,
+    "cassandra": ON_SMALL_DISK,
 }
 
 CHAIN = "LAB-DRILL"
@@ -209,6 +241,10 @@ def faults(nodes: Iterable[str]) -> dict[str, Fault]:
         Fault(f"{role}-{kind}", role, *made)
         for role in NETWORK_ROLES
         for kind, made in OF_NETWORKS.items()
+    ]
+    found += [
+        Fault(f"{role}-disk-full", role, *DISK_FULL, prepare, OFF_SMALL_DISK)
+        for role, prepare in DISK_ROLES.items()
     ]
     found += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
     found += [

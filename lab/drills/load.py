@@ -11,11 +11,11 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from itertools import count
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from lab.client import Answer, Client, hidden
@@ -53,6 +53,8 @@ class Load:
         # Of a failed post its form is sent again: a refusal for good would be a mistake of ours.
         self._unsent: deque[tuple[str, dict[str, str]]] = deque()
         self._done = Event()
+        # Each user's, held while it acts.
+        self._acting = [Lock() for _, users, _ in USERS for _ in range(users)]
         self._errors: list[Exception] = []
         self._admin = self._signed_in("admin", admin_password)
         self._make_writer()
@@ -72,8 +74,12 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Ends once each user has the answer that it waits for."""
+        acting = iter(self._acting)
         threads = [
-            Thread(target=self._go_on, args=(getattr(self, f"_{act}"), number / rate, users / rate))
+            Thread(
+                target=self._go_on,
+                args=(getattr(self, f"_{act}"), number / rate, users / rate, next(acting)),
+            )
             for act, users, rate in USERS
             for number in range(users)
         ]
@@ -91,15 +97,24 @@ class Load:
         if self._errors:
             raise self._errors[0]
 
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Nobody asks for anything meanwhile: begins once everybody has the answer it waits for."""
+        with ExitStack() as stopped:
+            for acting in self._acting:
+                stopped.enter_context(acting)
+            yield
+
     def served_since(self, moment: float) -> frozenset[str]:
         """The kinds of requests that began after that and were answered well."""
         return frozenset(one.kind for one in self.requests if one.began > moment and not one.wrong)
 
-    def _go_on(self, act: Callable[[], None], first: float, pause: float) -> None:
+    def _go_on(self, act: Callable[[], None], first: float, pause: float, acting: Lock) -> None:
         due = time.monotonic() + first
         while not self._done.wait(max(0.0, due - time.monotonic())):
             try:
-                act()
+                with acting:
+                    act()
             except Exception as error:  # noqa: BLE001 - told when the users stop
                 self._errors.append(error)
             due = max(due + pause, time.monotonic())

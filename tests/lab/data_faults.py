@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from lab.drills.faults import Target, faults
 from lab.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 from tests.lab import replicas
@@ -41,6 +42,38 @@ def lagging(lab):
         finally:
             away = "DELETE FROM djangodb.django_session WHERE session_key = 'written by a test'"
             sql(lab, server, away)
+
+
+SMALL_DISK_FAULT = faults(())["mysql-replica-disk-full"]
+
+
+@contextmanager
+def small_disk(lab, node):
+    """A server on a small disk, as drills have it; yields the Target."""
+    target = Target(node, f"{TOPOLOGY.name}-{node}", "mysql")
+    try:
+        _run(lab, SMALL_DISK_FAULT.prepare(target))
+        yield target
+    finally:
+        _run(lab, SMALL_DISK_FAULT.restore(target))
+
+
+def disk_full(node):
+    @contextmanager
+    def act(lab):
+        with small_disk(lab, node) as target:
+            _run(lab, SMALL_DISK_FAULT.do(target))
+            try:
+                yield {}
+            finally:
+                _run(lab, SMALL_DISK_FAULT.undo(target))
+
+    return act
+
+
+def _run(lab, commands):
+    for command in commands:
+        lab.nodes[command.node].run(*command.argv)
 
 
 @contextmanager

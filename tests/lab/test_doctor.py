@@ -139,6 +139,14 @@ REST = [
         {"{found}: container mysql": "is paused"},
     ),
     (
+        "MySQL's disk full on a replica",
+        at_primary(lambda _, replica: data_faults.disk_full(replica)),
+        {
+            "{other}: MySQL's disk": "disk full on {other}'s MySQL volume: ",
+            "{other}: small disk of mysql": "lies over MySQL's volume",
+        },
+    ),
+    (
         "replicas lag",
         data_faults.lagging,
         dict.fromkeys(("{found}: replication lag", "{other}: replication lag"), "not applied"),
@@ -309,7 +317,7 @@ def test_the_culprit_is_named_and_nothing_else(running, request, capsys, break_i
             expected = {check.format(**names): words for check, words in culprits.items()}
             assert named.keys() == expected.keys(), named
             for check, words in expected.items():
-                assert words in named[check]
+                assert words.format(**names) in named[check]
             assert seconds < DOCTOR_SECONDS
     finally:
         wait_well(running)

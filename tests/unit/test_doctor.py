@@ -1,8 +1,10 @@
 """Which failing check is the culprit; and what single answers are taken for."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -15,6 +17,7 @@ from lab.checks import (
     checks,
     containers,
     data,
+    disks,
     links,
     machine,
     nodes,
@@ -121,6 +124,72 @@ DF = "Mounted on      Avail Use% IUse%\n/               62146  34%    6%\n/run  
 )
 def test_a_full_disk(row, evidence):
     assert seen(nodes.disk("ubuntu1", Answer(0, DF.format(row)))) == evidence
+
+
+VOLUME = "/var/lib/docker/volumes/{}_data/_data"
+DISKS = "File Mounted on 1M-blocks Avail\n{} {}\n{} {}\n"
+SMALL = "a drill's small disk, in memory, lies over {}'s volume"
+
+
+@pytest.mark.parametrize(
+    ("service", "where", "room", "full", "small"),
+    [
+        ("mysql", "/var/lib/docker", "62146 128", None, None),
+        (
+            "mysql",
+            "/var/lib/docker",
+            "62146 127",
+            "disk full on ubuntu2's MySQL volume: 127 MiB of 62146 MiB are free, and it needs 128",
+            None,
+        ),
+        ("mysql", VOLUME.format("mysql"), "480 250", None, SMALL.format("MySQL")),
+        (
+            "mysql",
+            VOLUME.format("mysql"),
+            "480 0",
+            "disk full on ubuntu2's MySQL volume: 0 MiB of 480 MiB are free, and it needs 128",
+            SMALL.format("MySQL"),
+        ),
+        ("cassandra", "/var/lib/docker", "62146 64", None, None),
+        (
+            "cassandra",
+            VOLUME.format("cassandra"),
+            "300 63",
+            "disk full on ubuntu2's Cassandra volume: 63 MiB of 300 MiB are free, and it needs 64",
+            SMALL.format("Cassandra"),
+        ),
+    ],
+)
+def test_the_disk_of_a_database(service, where, room, full, small):
+    (other,) = {"mysql", "cassandra"} - {service}
+    rows = (VOLUME.format(other), "/ 62146 0", VOLUME.format(service), f"{where} {room}")
+    asked = facts({"ubuntu2": {"volumes": (0, DISKS.format(*rows), "")}})
+    assert seen(disks.full(asked, "ubuntu2", service)) == full
+    assert seen(disks.small_disk(asked, "ubuntu2", service)) == small
+
+
+def test_the_disk_of_a_database_that_nobody_could_ask_for_is_no_culprit():
+    asked = facts({"ubuntu2": {"volumes": (1, "", "df: No such file or directory")}})
+    for node in ("ubuntu1", "ubuntu2"):
+        assert disks.full(asked, node, "mysql") is None
+        assert disks.small_disk(asked, node, "mysql") is None
+
+
+def test_mysqld_starts_with_as_much_room_as_the_doctor_says():
+    sys.path.append(str(Path(__file__).parents[2] / "images/mysql"))
+    from group_agent import room  # noqa: PLC0415 - it is no part of the lab's own packages
+
+    assert disks.NEEDED["mysql"][1] == room.ROOM
+
+
+@pytest.mark.parametrize("service", ["MySQL", "Cassandra"])
+def test_a_database_whose_disk_is_full_is_explained_by_it(service):
+    authority = certificate(NOW, NOW + timedelta(days=1))
+    found = checks(replace(facts({}), authority=authority, now=NOW.timestamp()))
+    needs = {one.name: {name for need in one.needs for name in need.checks} for one in found}
+    assert f"ubuntu2: {service}'s disk" in needs[f"ubuntu2: {service}"]
+    # A server on a drill's small disk is judged nevertheless.
+    assert not any("small disk" in name for names in needs.values() for name in names)
 
 
 CGROUP = "{}\n{}\ninactive_file 4096\ntotal_inactive_file {}\nMemTotal: 24000000 kB\n"

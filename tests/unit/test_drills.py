@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
-from lab.drills import faults, guard, report
+from lab.drills import faults, guard, report, small_disk
 from lab.drills.faults import Command, Target
 from lab.drills.ledger import Request, verdict
 from lab.drills.picture import picture
@@ -181,6 +182,43 @@ def test_what_a_fault_does_and_what_takes_it_back(name, do, undo):
     fault = KNOWN[name]
     assert [(one.node, *one.argv) for one in fault.do(HIT)] == [do]
     assert [(one.node, *one.argv) for one in fault.undo(HIT)] == [undo]
+
+
+def argvs(commands):
+    """Without what every script begins with."""
+    return [(one.node, *one.argv[2:]) for one in commands]
+
+
+@pytest.mark.parametrize(
+    ("name", "prepared"),
+    [
+        ("mysql-primary-disk-full", [small_disk.GIVE, small_disk.BECOME_PRIMARY]),
+        ("mysql-replica-disk-full", [small_disk.GIVE]),
+        ("cassandra-disk-full", [small_disk.GIVE]),
+    ],
+)
+def test_a_disk_is_filled_that_is_small_and_nobody_else_s(name, prepared):
+    fault = KNOWN[name]
+    service = "cassandra" if name.startswith("cassandra") else "mysql"
+    target = replace(HIT, container=service)
+    hit = ("bash", service, f"/var/lib/docker/volumes/{service}_data/_data")
+    assert argvs(fault.prepare(target)) == [("ubuntu2", script, *hit) for script in prepared]
+    assert argvs(fault.do(target)) == [("ubuntu2", small_disk.FILL, *hit)]
+    assert argvs(fault.undo(target)) == [("ubuntu2", small_disk.EMPTY, *hit)]
+    assert argvs(fault.restore(target)) == [("ubuntu2", small_disk.TAKE, *hit)]
+
+
+def test_other_faults_need_nothing_before():
+    others = [fault for name, fault in KNOWN.items() if not name.endswith("-disk-full")]
+    assert not any(fault.prepare(HIT) or fault.restore(HIT) for fault in others)
+
+
+def test_a_disk_that_is_none_of_its_own_is_not_filled(tmp_path):
+    argv = ("bash", "-euc", small_disk.FILL, "bash", "mysql", str(tmp_path))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout == f"{tmp_path} is not a mountpoint\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """The MySQL group agent's decisions: observations in, what it does and answers out."""
 
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "images/mysql"))
 
-from group_agent import gtids
+from group_agent import endpoint, gtids, room
 from group_agent.decide import (
     Act,
     Member,
@@ -18,7 +20,6 @@ from group_agent.decide import (
     is_confirmed,
     next_step,
     status,
-    successor,
 )
 
 A, B, C = "10.0.0.9", "10.0.0.10", "10.0.0.11"
@@ -262,16 +263,159 @@ def test_when_a_paused_server_is_trusted_again(
     assert is_confirmed(me, {B: b, C: c}) is expected
 
 
+def with_free(observation: Observation, free: int) -> Observation:
+    return replace(observation, free=free)
+
+
+def of_three(b: int | None, c: int | None) -> dict[str, Observation | None]:
+    """The other two, with so many MiB free; None: no answer."""
+    return {
+        B: None if b is None else with_free(group_seen_by(B), b),
+        C: None if c is None else with_free(group_seen_by(C), c),
+    }
+
+
 @pytest.mark.parametrize(
-    ("me", "expected"),
+    ("me", "b", "c", "expected"),
     [
-        pytest.param(group_seen_by(A), B, id="the primary has one"),
-        pytest.param(group_seen_by(A, b=RECOVERING), C, id="that is ready"),
-        pytest.param(group_seen_by(A, b=RECOVERING, c=UNREACHABLE), None, id="or none"),
-        pytest.param(group_seen_by(B), None, id="a replica hands nothing over"),
-        pytest.param(outside(A), None, id="outside there is nothing to hand over"),
+        pytest.param(group_seen_by(A), 900, 900, B, id="the primary has one"),
+        pytest.param(group_seen_by(A, b=RECOVERING), 900, 900, C, id="that is ready"),
+        pytest.param(group_seen_by(A, b=RECOVERING, c=UNREACHABLE), 900, None, None, id="or none"),
+        pytest.param(group_seen_by(A), 127, 128, C, id="rather one with room"),
+        pytest.param(group_seen_by(A), None, 128, C, id="that says so"),
+        pytest.param(group_seen_by(A), 3, None, B, id="than nobody"),
+        pytest.param(group_seen_by(B), 900, 900, None, id="a replica hands nothing over"),
+        pytest.param(outside(A), 900, 900, None, id="outside there is nothing to hand over"),
     ],
 )
-def test_who_takes_over(me: Observation, expected: str | None) -> None:
-    heir = successor(me)
+def test_who_takes_over(
+    me: Observation, b: int | None, c: int | None, expected: str | None
+) -> None:
+    heir = room.successor(me, of_three(b, c))
     assert (heir.address if heir else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("me", "free", "b", "c", "expected"),
+    [
+        pytest.param(group_seen_by(A), 64, 900, 900, None, id="not short yet"),
+        pytest.param(group_seen_by(A), 63, 900, 900, B, id="short"),
+        pytest.param(group_seen_by(A), 63, 127, 128, C, id="only to one with room"),
+        pytest.param(group_seen_by(A), 0, 127, 127, None, id="nobody has room"),
+        pytest.param(group_seen_by(A), 63, None, None, None, id="nobody says that it has room"),
+        pytest.param(group_seen_by(A, b=RECOVERING), 63, 900, 64, None, id="nobody is ready"),
+        pytest.param(group_seen_by(B), 63, 900, 900, None, id="a replica has nothing to give"),
+    ],
+)
+def test_a_primary_whose_disk_is_short_hands_over(
+    me: Observation, free: int, b: int | None, c: int | None, expected: str | None
+) -> None:
+    heir = room.relief(with_free(me, free), of_three(b, c))
+    assert (heir.address if heir else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("me", "free", "others", "expected"),
+    [
+        pytest.param(group_seen_by(A), 8, of_three(900, 900), False, id="not full yet"),
+        pytest.param(group_seen_by(A), 7, of_three(900, 900), True, id="full primary"),
+        pytest.param(group_seen_by(B), 7, of_three(900, 900), True, id="full replica"),
+        pytest.param(down(A), 0, of_three(900, 900), True, id="it waits, and answers nothing"),
+        pytest.param(group_seen_by(A), 0, of_three(64, 64), True, id="the others just have room"),
+        pytest.param(group_seen_by(A), 0, of_three(63, 900), False, id="another one is short"),
+        pytest.param(group_seen_by(A), 0, of_three(None, 900), False, id="another one is away"),
+        pytest.param(group_seen_by(A), 0, of_three(None, None), False, id="all others are away"),
+        pytest.param(
+            group_seen_by(A),
+            0,
+            {
+                B: with_free(group_seen_by(B, a=UNREACHABLE, c=UNREACHABLE), 900),
+                C: with_free(group_seen_by(C, a=UNREACHABLE, b=UNREACHABLE), 900),
+            },
+            False,
+            id="the others have no majority",
+        ),
+        pytest.param(
+            group_seen_by(A),
+            0,
+            {B: with_free(outside(B), 900), C: with_free(outside(C), 900)},
+            False,
+            id="the others are in no group",
+        ),
+        pytest.param(
+            seen(A, member(A, ONLINE, PRIMARY), member(B, ONLINE)),
+            0,
+            {B: with_free(seen(B, member(A, ONLINE, PRIMARY), member(B, ONLINE)), 900), C: None},
+            False,
+            id="half of a group of two would be no majority",
+        ),
+    ],
+)
+def test_a_server_whose_disk_is_full_ends_if_the_others_go_on(
+    me: Observation, free: int, others: dict[str, Observation | None], expected: bool
+) -> None:
+    assert room.is_to_end(with_free(me, free), others) is expected
+
+
+def test_of_two_servers_that_fill_up_at_once_one_ends() -> None:
+    """Whatever the order in which they tell of it and ask: here both have told."""
+    a, b = with_free(group_seen_by(A), 0), with_free(group_seen_by(B), 0)
+    c = with_free(group_seen_by(C), 900)
+    assert not room.is_to_end(a, {B: b, C: c})
+    assert not room.is_to_end(b, {A: a, C: c})
+
+
+@pytest.mark.parametrize(("free", "expected"), [(0, False), (8, False), (127, False), (128, True)])
+def test_mysqld_starts_with_more_room_than_that_for_want_of_which_it_ended(
+    free: int, expected: bool
+) -> None:
+    assert room.may_run(free) is expected
+
+
+def test_what_a_server_tells_of_itself_is_what_the_others_read() -> None:
+    told = with_free(group_seen_by(A), 300)
+    reported = endpoint.report(told, age=0.1, held=False)
+    assert endpoint.observation(reported) == told
+    # The servers are replaced one by one: an older agent says nothing of its disk.
+    del reported["free"]
+    assert endpoint.observation(reported) == with_free(told, 0)
+
+
+CHILD = """
+import sys, time
+sys.path.append(sys.argv[1])
+from group_agent import process
+process.MYSQLD = ("sh", "-c", sys.argv[2])
+server = process.Mysqld()
+server.start()
+print(server.runs, flush=True)
+for act in sys.argv[3:]:
+    getattr(server, act)()
+while server.runs:
+    if (code := server.ended()) is not None:
+        print(code, server.runs, flush=True)
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "acts", "expected"),
+    [
+        pytest.param("exit 16", (), "True\n16 False\n", id="its exit status"),
+        pytest.param("exec sleep 60", ("kill",), "True\n-9 False\n", id="killed"),
+        pytest.param("exec sleep 60", ("end",), "True\n-15 False\n", id="told to end"),
+        pytest.param("exec sleep 60", ("end", "start"), "True\n-15 False\n", id="for good"),
+        pytest.param("(sleep 0) & exec sleep 60", ("kill",), "True\n-9 False\n", id="orphans"),
+    ],
+)
+def test_mysqld_as_a_child(script: str, acts: tuple[str, ...], expected: str) -> None:
+    """In a process of its own, as it reaps whatever child there is."""
+    images = str(Path(__file__).parents[2] / "images/mysql")
+    done = subprocess.run(
+        (sys.executable, "-c", CHILD, images, script, *acts),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.stdout, done.stderr) == (expected, "")

@@ -31,7 +31,7 @@ check_settings() {
 
 check_data() {
   [[ -w $data ]] || errors+=("$data must be writable by user $(id -u)")
-  if [[ -e $data/tokens && $(<"$data/tokens") != "${CASSANDRA_TOKENS-}" ]]; then
+  if [[ -s $data/tokens && $(<"$data/tokens") != "${CASSANDRA_TOKENS-}" ]]; then
     errors+=("CASSANDRA_TOKENS must stay what it was when $data was first used: $(<"$data/tokens")")
   fi
 }
@@ -102,6 +102,11 @@ END
   printf '%s\n' "${options[@]}" >"$generated/jvm.options"
 }
 
+# Not again what is there already: on a full disk it would be emptied, and not written.
+note() { # FILE TEXT
+  [[ $(cat "$data/$1" 2>/dev/null) == "$2" ]] || echo "$2" >"$data/$1"
+}
+
 main() {
   export CASSANDRA_HEAP=${CASSANDRA_HEAP:-256m}
   CASSANDRA_CLUSTER_NAME=${CASSANDRA_CLUSTER_NAME:-lab}
@@ -115,8 +120,8 @@ main() {
   mapfile -t others < <(tr , '\n' <<<"$CASSANDRA_SEEDS" | grep -vxF "$CASSANDRA_ADDRESS")
   choose_way_in
   write_configuration
-  echo "$way_in" >"$data/way-in"
-  echo "$CASSANDRA_TOKENS" >"$data/tokens"
+  note way-in "$way_in"
+  note tokens "$CASSANDRA_TOKENS"
   exec "$@"
 }
 

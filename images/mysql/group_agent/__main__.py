@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -11,15 +10,14 @@ from pathlib import Path
 
 import MySQLdb  # type: ignore[import-untyped]
 
-from group_agent import decide, endpoint, server
-from group_agent.decide import Act, Observation, Phase, State, Step
+from group_agent import decide, endpoint, room, server
+from group_agent.decide import Act, Member, Observation, Phase, State, Step
 from group_agent.endpoint import Board, Endpoint
-
-MYSQLD = ("mysqld", "--defaults-file=/etc/my.cnf")
-RESTART = 16  # mysqld's exit status when it asks to be started again, as after a clone
+from group_agent.process import RESTART, Mysqld
 
 # Seconds.
 POLL = 0.25
+TICK = 0.1
 RETRY = 1.0
 DRAIN = 1.5  # a balancer ends a server's sessions after two checks (0.5 s) that say 503
 
@@ -32,8 +30,10 @@ class Agent:
         self._poller = server.Poller(address)
         self._answered = time.monotonic()
         self._starting = threading.Lock()
+        self._relieving = threading.Lock()
         self._step = Step(Act.NOTHING)
-        self._mysqld = start_mysqld()
+        self._mysqld = Mysqld()
+        self._full = False  # mysqld was ended, or not started, for want of room
 
     def run(self) -> int:
         """Until mysqld ends for good; returns its exit status."""
@@ -42,18 +42,31 @@ class Agent:
         in_background(Endpoint(self._board).serve_forever)
         in_background(self._watch)
         while True:
-            pid, status = os.wait()  # for orphans, too: this is process 1
-            if pid != self._mysqld.pid:
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            log(f"mysqld ended with {code}")
-            if code != RESTART or self._board.phase != Phase.SERVING:
-                return code if code >= 0 else 128 - code
-            self._mysqld = start_mysqld()
+            code = self._mysqld.ended()
+            serving = self._board.phase == Phase.SERVING
+            if code is not None:
+                log(f"mysqld ended with {code}")
+                if not (serving and (self._full or code == RESTART)):
+                    return code if code >= 0 else 128 - code
+            if not self._mysqld.runs:
+                if not serving:
+                    return 0
+                self._start_if_there_is_room()
+            time.sleep(TICK)
+
+    def _start_if_there_is_room(self) -> None:
+        free = server.free()
+        if room.may_run(free):
+            self._full = False
+            self._mysqld.start()
+        elif not self._full:
+            log(f"not started: {free} MiB are free on its disk, and {room.ROOM} are needed")
+            self._full = True
 
     def _watch(self) -> None:
         while True:
             self._observe()
+            self._heed_room()
             if self._board.held:
                 self._confirm()
             if self._board.phase == Phase.SERVING and not self._starting.locked():
@@ -73,6 +86,26 @@ class Agent:
             self._answered = before
         board.observation = now
         board.observed = before  # last: until then, what the pause left is stale
+
+    def _heed_room(self) -> None:
+        me = self._board.observation
+        if me.free >= room.SHORT or self._board.phase != Phase.SERVING or not self._mysqld.runs:
+            return
+        others = endpoint.others(self._others)
+        if room.is_to_end(me, others):
+            log(f"disk full: {me.free} MiB are free; mysqld waits for {room.ROOM}")
+            self._full = True
+            self._mysqld.kill()  # waiting for room, it would not shut down
+        elif (heir := room.relief(me, others)) and self._relieving.acquire(blocking=False):
+            log(f"disk short: {me.free} MiB are free")
+            in_background(lambda: self._relieve(heir))
+
+    def _relieve(self, heir: Member) -> None:
+        try:
+            if not hand_over(heir):
+                time.sleep(RETRY)
+        finally:
+            self._relieving.release()
 
     def _confirm(self) -> None:
         me = self._board.observation
@@ -109,21 +142,12 @@ class Agent:
 
     def _leave(self) -> None:
         self._board.phase = Phase.HANDING_OVER
-        self._hand_over()
+        others = endpoint.others(self._others)
+        if heir := room.successor(self._board.observation, others):
+            hand_over(heir)
         self._board.phase = Phase.LEAVING
         self._drain()
-        self._mysqld.terminate()
-
-    def _hand_over(self) -> None:
-        successor = decide.successor(self._board.observation)
-        if successor is None:
-            return
-        begun = time.monotonic()
-        try:
-            server.hand_over(successor.uuid)
-            log(f"handed over to {successor.address} in {time.monotonic() - begun:.1f} s")
-        except MySQLdb.Error as error:
-            log(f"not handed over to {successor.address}: {error}")
+        self._mysqld.end()
 
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN
@@ -134,9 +158,16 @@ class Agent:
             log(f"not drained: {error}")
 
 
-def start_mysqld() -> subprocess.Popen[bytes]:
-    # It tells mysqld that somebody starts it again: it then ends with RESTART instead of an error.
-    return subprocess.Popen(MYSQLD, env={**os.environ, "MYSQLD_PARENT_PID": str(os.getpid())})
+def hand_over(heir: Member) -> bool:
+    """Whether another server is the primary now."""
+    begun = time.monotonic()
+    try:
+        server.hand_over(heir.uuid)
+    except MySQLdb.Error as error:
+        log(f"not handed over to {heir.address}: {error}")
+        return False
+    log(f"handed over to {heir.address} in {time.monotonic() - begun:.1f} s")
+    return True
 
 
 def in_background(task: Callable[[], None]) -> None:

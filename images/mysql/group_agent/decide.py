@@ -1,7 +1,7 @@
 """What the agent decides, as functions of what it has observed.
 
-Knows the rules: who starts the group, who joins it, who takes over, what a balancer is told. Leaves
-looking and acting to others, and so runs without a server.
+Knows the rules: who starts the group, who joins it, what a balancer is told; who takes over is in
+room.py. Leaves looking and acting to others, and so runs without a server.
 """
 
 from collections.abc import Mapping
@@ -49,12 +49,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a server says about itself: the group as it sees it, and the transactions it has."""
+    """What a server says about itself: the group as it sees it, and the transactions it has.
+
+    free: MiB of room on its disk; 0 if it does not say.
+    """
 
     address: str
     answers: bool = True
     members: tuple[Member, ...] = ()
     gtids: str = ""
+    free: int = 0
 
     @property
     def state(self) -> State:
@@ -159,15 +163,6 @@ def is_confirmed(me: Observation, others: Others) -> bool:
     mine = member(me, me.address)
     sharing = [other for other in others.values() if other and member(other, me.address) == mine]
     return (1 + len(sharing)) * 2 > len(me.members)
-
-
-def successor(me: Observation) -> Member | None:
-    """Who can take over the primary's role from this server."""
-    if me.state != State.ONLINE or me.role != Role.PRIMARY:
-        return None
-    return next(
-        (m for m in me.members if m.state == State.ONLINE and m.role == Role.SECONDARY), None
-    )
 
 
 def status(path: str, me: Observation, *, phase: Phase, age: float, held: bool) -> int:

@@ -103,6 +103,8 @@ def observation(reported: dict[str, Any]) -> Observation | None:
         address=reported["address"],
         answers=reported["answers"],
         gtids=reported["gtids"],
+        # An agent of an earlier release does not say.
+        free=reported.get("free", 0),
         members=tuple(
             Member(
                 uuid=m["uuid"], address=m["address"], state=State(m["state"]), role=Role(m["role"])

@@ -1,5 +1,6 @@
 """The local MySQL server, through its socket: looking at it and telling it what to do."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from MySQLdb.cursors import Cursor  # type: ignore[import-untyped]
 from group_agent.decide import Member, Observation, Role, State
 
 SOCKET = "/run/mysqld/mysqld.sock"
+DATA = "/var/lib/mysql"
 USER = "group_agent"
 NO_CLIENTS = ("system user", "event_scheduler", "replication", USER)
 
@@ -50,7 +52,7 @@ class Poller:
                 [(gtids,)] = _rows(cursor, GTIDS)
         except MySQLdb.Error:
             self._connection = None
-            return Observation(address=self._address, answers=False)
+            return Observation(address=self._address, answers=False, free=free())
         return Observation(
             address=self._address,
             members=tuple(
@@ -58,7 +60,14 @@ class Poller:
                 for uuid, host, state, role in members
             ),
             gtids=gtids.replace("\n", ""),
+            free=free(),
         )
+
+
+def free() -> int:
+    """MiB that mysqld may still write to the disk with its data."""
+    disk = os.statvfs(DATA)
+    return disk.f_bavail * disk.f_frsize // 2**20
 
 
 def start_replication(password: str, *, bootstrap: bool) -> None:

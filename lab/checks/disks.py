@@ -1,0 +1,59 @@
+"""The disks with the databases' volumes, which may be others than the node's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.checks.facts import Facts
+from lab.checks.nodes import on
+from lab.doctor import Check, Failure, each
+from lab.drills.faults import VOLUMES
+
+# Service to its name, and the MiB without which it is about to stop. With less mysqld is not
+# started (images/mysql/group_agent/room.py); Cassandra's commit log is as large (cassandra.yaml).
+NEEDED = {"mysql": ("MySQL", 128), "cassandra": ("Cassandra", 64)}
+
+
+def checks(facts: Facts, node: str, service: str) -> Iterator[Check]:
+    yield Check(name(node, service), full(facts, node, service), (each(f"{node}: disk"),))
+    yield Check(small_disk_name(node, service), small_disk(facts, node, service))
+
+
+def name(node: str, service: str) -> str:
+    return f"{node}: {NEEDED[service][0]}'s disk"
+
+
+def small_disk_name(node: str, service: str) -> str:
+    return f"{node}: small disk of {service}"
+
+
+def _found(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None:
+    """Where the disk with a volume is mounted, its size and what is free of it, in MiB."""
+    for line in facts.answer(node, "volumes").output.splitlines()[1:]:
+        folder, target, size, free = line.split()
+        if folder == VOLUMES[service]:
+            return target, int(size), int(free)
+    return None
+
+
+def full(facts: Facts, node: str, service: str) -> Failure | None:
+    found = _found(facts, node, service)
+    called, needed = NEEDED[service]
+    if found is None or found[2] >= needed:
+        return None
+    _, size, free = found
+    look = on(node, f"du -xah {VOLUMES[service]} | sort -h | tail")
+    return Failure(
+        f"disk full on {node}'s {called} volume: {free} MiB of {size} MiB are free,"
+        f" and it needs {needed}",
+        f"{look}, and remove what fills it; {called} then comes back by itself",
+    )
+
+
+def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
+    found = _found(facts, node, service)
+    if found is None or found[0] != VOLUMES[service]:
+        return None
+    take = f"docker stop {service}; sudo umount {VOLUMES[service]}; sudo docker start {service}"
+    said = f"a drill's small disk, in memory, lies over {NEEDED[service][0]}'s volume"
+    return Failure(said, on(node, take))
