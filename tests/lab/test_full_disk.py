@@ -17,7 +17,7 @@ from tests.lab.written import table
 
 # MiB, as images/mysql/group_agent/room.py has them: short, but not full; full; no longer full, but
 # not enough to start with.
-SHORT, FULL, LITTLE = 32, 0, 100
+SHORT, FULL, LITTLE = 32, 2, 100
 SECONDS = 60
 
 DISK = VOLUMES["mysql"]
@@ -25,8 +25,8 @@ FILLER = f"{DISK}/{small_disk.FILLER}"
 LEAVE = """
 mountpoint "$1"
 truncate --size 0 "$2"
-free=$(df --block-size=1M --output=avail "$1" | tail -n 1)
-fallocate --length $((free - $3))M "$2"
+free=$(df --block-size=1K --output=avail "$1" | tail -n 1)
+fallocate --length $((free - $3 * 1024))K "$2"
 """
 
 
@@ -41,7 +41,7 @@ def primary_on_small_disk(lab):
     with data_faults.small_disk(lab, server):
         mysql_group.wait_whole(lab)
         sql(lab, server, "SELECT group_replication_set_as_primary(@@server_uuid)")
-        assert mysql_group.wait_whole(lab) == server
+        mysql_group.wait_primary_among(lab, [server])
         yield server
 
 

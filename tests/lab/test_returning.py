@@ -39,7 +39,7 @@ def test_a_server_that_lacks_what_the_others_have_purged_comes_back_by_clone(run
         assert written.at(primary) == ACKNOWLEDGED
         had = executed(running, away)
         running.nodes[away].run("docker", "stop", "mysql")
-        since = running.nodes[away].run("date", "+%s").strip()
+        since = running.nodes[away].run("date", "+%s.%N").strip()
         try:
             primary = mysql_group.wait_primary_among(running, others)
             for _ in range(ROWS):
