@@ -8,6 +8,7 @@ from lab.checks.facts import Facts
 from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
 from lab.drills.faults import VOLUMES
+from lab.drills.small_disk import FILLER
 
 # Service to its name, and the MiB without which it is about to stop. With less mysqld is not
 # started (images/mysql/group_agent/room.py); Cassandra's commit log is as large (cassandra.yaml).
@@ -54,6 +55,18 @@ def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
     found = _found(facts, node, service)
     if found is None or found[0] != VOLUMES[service]:
         return None
-    take = f"docker stop {service}; sudo umount {VOLUMES[service]}; sudo docker start {service}"
+    # What the server has acknowledged since is on the small disk alone.
+    disk = VOLUMES[service]
+    take = " && ".join(
+        (
+            f"docker stop {service}",
+            f"sudo rm -f {disk}/{FILLER}",
+            f"sudo cp -a {disk} {disk}.new",
+            f"sudo umount {disk}",
+            f"sudo mv {disk} {disk}.old",
+            f"sudo mv {disk}.new {disk}",
+            f"docker start {service}",
+        )
+    )
     said = f"a drill's small disk, in memory, lies over {NEEDED[service][0]}'s volume"
     return Failure(said, on(node, take))

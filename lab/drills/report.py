@@ -23,13 +23,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """requests: with seconds since the drill began; seed: what a soak was given."""
+    """requests: with seconds since the drill began; seed: what a soak was given; trouble: what
+    kept the lab from getting well again, which ended the drill."""
 
     name: str
     events: tuple[Event, ...]
     requests: tuple[Request, ...]
     verdict: Verdict
     seed: int | None = None
+    trouble: str = ""
+
+    @property
+    def well(self) -> bool:
+        return self.verdict.well and not self.trouble
 
     @property
     def failed(self) -> Counter[str]:
@@ -73,11 +79,11 @@ HEADER = (
 
 
 def row(report: Report) -> tuple[str, ...]:
-    """The worst event's figures."""
+    """The worst event's figures; none of one that the lab did not get over."""
     events = report.events
 
     def worst(*kinds: str) -> str:
-        return f"{max(report.without(kinds, event) for event in events):.1f}"
+        return _most(report.without(kinds, event) for event in events)
 
     total = len(report.requests)
     failed = sum(report.failed.values())
@@ -90,8 +96,12 @@ def row(report: Report) -> tuple[str, ...]:
         f"{report.slowest:.1f}",
         str(len(report.verdict.lost)),
         str(len(report.verdict.duplicated)),
-        f"{max(event.well - event.healed for event in events):.1f}",
+        "not well" if report.trouble else _most(event.well - event.healed for event in events),
     )
+
+
+def _most(seconds: Iterable[float]) -> str:
+    return f"{most:.1f}" if (most := max(seconds, default=None)) is not None else ""
 
 
 def table(reports: Iterable[Report]) -> str:
@@ -123,6 +133,8 @@ def text(report: Report) -> str:
     )
     lines += [f"    LOST {line}" for line in verdict.lost]
     lines += [f"    DUPLICATED {line}" for line in verdict.duplicated]
+    if report.trouble:
+        lines.append(f"    NOT WELL {report.trouble}")
     return "\n".join(lines)
 
 
@@ -140,4 +152,5 @@ def as_json(report: Report) -> dict[str, object]:
         "failed": dict(report.failed),
         "slowest": round(report.slowest, 3),
         "verdict": asdict(report.verdict),
+        "trouble": report.trouble,
     }

@@ -15,7 +15,7 @@ FREE, MOST = 256, 640
 # Seconds until the server is well on its small disk.
 HEALTHY_SECONDS = 180
 
-OWN = "/run/lab/under-a-small-disk"
+OWN, COPIED = "/run/lab/under-a-small-disk", "/run/lab/small-disk-is-copied"
 FILLER = "filled-by-a-drill"
 
 # Its former data are reached below the small disk by a second way to them.
@@ -40,7 +40,8 @@ done
 echo "$1: not healthy on its small disk within {HEALTHY_SECONDS} s" >&2
 exit 1
 """
-# Also after a GIVE that was cut off: a copy without FILLER is not complete, and nobody used it.
+# Also after a GIVE or a TAKE that was cut off: a copy without FILLER is not complete, and nobody
+# used it. A node that booted since lost the small disk, and has gone on with the volume as it was.
 TAKE = f"""
 if mountpoint --quiet {OWN}; then umount {OWN}; fi
 if mountpoint --quiet "$2"; then
@@ -50,14 +51,21 @@ if mountpoint --quiet "$2"; then
     truncate --size 0 "$2/{FILLER}"
     cp --archive "$2" "$2.new"
     rm "$2.new/{FILLER}"
+    touch {COPIED}
   fi
   umount "$2"
-  if [[ -e $2.new ]]; then
-    mv "$2" "$2.old"
-    mv "$2.new" "$2"
-    rm -rf "$2.old"
-  fi
 fi
+if [[ -e {COPIED} || ! -e $2 ]]; then
+  if [[ -e $2.new ]]; then
+    if [[ -e $2 ]]; then
+      rm -rf "$2.old"
+      mv "$2" "$2.old"
+    fi
+    mv "$2.new" "$2"
+  fi
+  rm -f {COPIED}
+fi
+rm -rf "$2.old" "$2.new"
 docker start "$1"
 """
 # Never the node's own disk, which is the machine's.

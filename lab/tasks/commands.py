@@ -58,11 +58,17 @@ def _told_in_one_line(body: Body) -> Body:
         try:
             body(context, *arguments, **options)
         except LabError as error:
-            raise Exit(f"lab: {error}", code=1) from None
+            raise Exit(f"lab: {error}", code=130 if _is_of_ctrl_c(error) else 1) from None
         except KeyboardInterrupt:
             raise Exit("lab: interrupted: run it again to go on", code=130) from None
 
     return wrapped
+
+
+def _is_of_ctrl_c(error: BaseException) -> bool:
+    """Whether it came up while things were put back after Ctrl-C."""
+    before = error.__context__
+    return before is not None and (isinstance(before, KeyboardInterrupt) or _is_of_ctrl_c(before))
 
 
 def _whole_lab(body: Body) -> Body:
@@ -353,10 +359,10 @@ def drill(
     bad = []
     for done in drills.run_all(lab, name, length, drawn):
         print(drill_text(done), flush=True)
-        if not done.verdict.well:
+        if not done.well:
             bad.append(done.name)
     if bad:
-        raise LabError(f"drill: something was lost or doubled: {', '.join(bad)}")
+        raise LabError(f"drill: lost, doubled or not well, see above: {', '.join(bad)}")
 
 
 @task

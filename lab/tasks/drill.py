@@ -63,7 +63,7 @@ def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
 
 
 def drill(lab: Lab, fault: Fault) -> Report:
-    """One fault. Raises LabError if the lab is not well beforehand, or not afterwards."""
+    """One fault. Raises LabError if the lab is not well beforehand."""
     # Of several that it may hit, always the same one.
     return _run(lab, fault.name, [(fault, random.Random(fault.name))])  # noqa: S311
 
@@ -89,7 +89,10 @@ def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
 
 
 def _run(lab: Lab, name: str, chosen: Chosen, seed: int | None = None) -> Report:
-    """What was promised is compared, and told, also if the lab does not get well again."""
+    """What was promised is compared, and told, also if the lab does not get well again.
+
+    Raises LabError if it can't be compared.
+    """
     if lab.topology.overlay or overlay.active(lab):
         raise LabError("drill: knows no stack's containers: `fab deploy` ends the stack")
     _wait_well(lab, WELL_BEFORE)
@@ -101,21 +104,22 @@ def _run(lab: Lab, name: str, chosen: Chosen, seed: int | None = None) -> Report
             began = time.monotonic()
             events, trouble = _strike_all(lab, load, guarding, chosen)
         say("drill", "comparing the ledger with what is there")
-        result = verdict(load.requests, evidence.look(lab, load))
-        report = _since(began, Report(name, events, tuple(load.requests), result, seed))
+        try:
+            result = verdict(load.requests, evidence.look(lab, load))
+        except LabError as error:
+            accounts.keep()
+            raise LabError("\n".join(filter(None, (trouble, str(error))))) from None
+        report = _since(began, Report(name, events, tuple(load.requests), result, seed, trouble))
         _write(report)
-        if not result.well:
+        if not report.well:
             say("drill", f"the accounts {prefix}* stay, for whoever looks into it")
             accounts.keep()
-    if trouble:
-        print(reports.text(report), flush=True)
-        raise trouble
     return report
 
 
 def _strike_all(
     lab: Lab, load: Load, guarding: Guard, chosen: Chosen
-) -> tuple[tuple[Event, ...], LabError | None]:
+) -> tuple[tuple[Event, ...], str]:
     """The events, and what kept the lab from getting well again after the last of them."""
     events: list[Event] = []
     with load.running():
@@ -124,8 +128,8 @@ def _strike_all(
             for fault, chance in chosen:
                 events.append(_strike(lab, load, guarding, fault, chance))
         except LabError as error:
-            return tuple(events), error
-    return tuple(events), None
+            return tuple(events), str(error)
+    return tuple(events), ""
 
 
 def _strike(lab: Lab, load: Load, guarding: Guard, fault: Fault, chance: random.Random) -> Event:

@@ -127,6 +127,15 @@ def test_a_report_for_a_person():
     assert "    LOST post post 1: not in the site" in report.text(lost).splitlines()
 
 
+def test_a_lab_that_did_not_get_well_is_told_in_every_form():
+    unwell = Report("x", (), REQUESTS, verdict(REQUESTS, ALL), trouble="MySQL: no primary")
+    assert (REPORT.well, unwell.well) == (True, False)
+    assert report.row(unwell)[1:4] == ("", "", "")
+    assert report.row(unwell)[-1] == "not well"
+    assert report.text(unwell).splitlines()[-1] == "    NOT WELL MySQL: no primary"
+    assert report.as_json(unwell)["trouble"] == "MySQL: no primary"
+
+
 def test_a_report_as_json():
     told = json.loads(json.dumps(report.as_json(REPORT)))
     assert told["failed"] == {"post: 503": 1, "post: 504": 1, "account: 500": 1, "list: 503": 1}
