@@ -157,11 +157,14 @@ class Node:
     def upload(self, parts: Iterable[bytes], *argv: str) -> None:
         """Like download, for the standard input of a command that prints next to nothing."""
         with self._reaching(), self._session(argv) as channel:
-            # A command that ends without reading has its own error to tell.
-            with suppress(OSError):
-                for part in parts:
-                    go_on()
+            for part in _read(parts):
+                go_on()
+                try:
                     channel.sendall(part)
+                except OSError:
+                    # A command that ends without reading has its own error to tell.
+                    break
+            with suppress(OSError):
                 channel.shutdown_write()
             output = channel.makefile("rb").read().decode(errors="replace")
             self._checked(argv, (channel.recv_exit_status(), output, _errors(channel)))
@@ -238,6 +241,14 @@ class Node:
                 f"{self.name}: no answer over SSH ({error or type(error).__name__}):"
                 f" see `vagrant status {self.name}`, bring it up with `make up`"
             ) from error
+
+
+def _read(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Tells a failure to read them on this machine from one of the connection."""
+    try:
+        yield from parts
+    except (OSError, EOFError) as error:
+        raise LabError(f"what was to be sent can't be read: {error}") from None
 
 
 def wait_until(

@@ -43,7 +43,8 @@ class Draft:
     @contextmanager
     def file(self, name: str, *, compressed: bool = False) -> Iterator[Sink]:
         """A file to write to; it is noted with its digest, and on the disk, when the block ends."""
-        with open(self.folder / name, "xb", opener=_private) as file:
+        path = self.folder / name
+        with _told(path), open(path, "xb", opener=_private) as file:
             sink = _Hashed(file)
             if compressed:
                 with gzip.GzipFile("", "wb", 6, sink, 0) as packed:
@@ -60,16 +61,22 @@ class _Hashed:
         self._file, self.size, self.digest = file, 0, hashlib.sha256()
 
     def write(self, part: bytes) -> int:
-        try:
-            self._file.write(part)
-        except OSError as error:
-            raise LabError(f"{self._file.name}: {error.strerror}") from None
+        self._file.write(part)
         self.digest.update(part)
         self.size += len(part)
         return len(part)
 
     def flush(self) -> None:
         """The draft flushes and syncs the file itself."""
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A full disk, above all."""
+    try:
+        yield
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror or error}: no backup was made") from None
 
 
 def _private(path: str, flags: int) -> int:
@@ -82,11 +89,12 @@ def draft(backups: Path, name: str) -> Iterator[Draft]:
 
     What killed backups have left is removed first.
     """
-    backups.mkdir(mode=0o700, exist_ok=True)
-    for left in backups.glob(f"*{PARTIAL}"):
-        shutil.rmtree(left)
     folder = backups / f"{name}{PARTIAL}"
-    folder.mkdir(mode=0o700)
+    with _told(folder):
+        backups.mkdir(mode=0o700, exist_ok=True)
+        for left in backups.glob(f"*{PARTIAL}"):
+            shutil.rmtree(left)
+        folder.mkdir(mode=0o700)
     try:
         yield Draft(folder)
     finally:
@@ -95,11 +103,13 @@ def draft(backups: Path, name: str) -> Iterator[Draft]:
 
 def finish(one: Draft, manifest: Manifest) -> None:
     """The backup is there from now on."""
-    write(one.folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-    for path in (one.folder / MANIFEST, one.folder):
+    path = one.folder / MANIFEST
+    with _told(path):
+        write(path, manifest.model_dump_json(indent=2) + "\n")
         _sync(path)
-    one.folder.rename(one.folder.with_name(manifest.name))
-    _sync(one.folder.parent)
+        _sync(one.folder)
+        one.folder.rename(one.folder.with_name(manifest.name))
+        _sync(one.folder.parent)
 
 
 def _sync(path: Path) -> None:

@@ -61,7 +61,7 @@ def address(facts: Facts) -> Check:
 def restores(facts: Facts) -> Check:
     """A restore closes the site, and opens it when all data are there."""
     name = facts.answer(facts.topology.builder, "restore").output.strip()
-    evidence = f"a restore of backup {name} began and did not end: the site is closed meanwhile"
+    evidence = f"a restore of backup {name} began and did not end: the data are not all there"
     failure = Failure(evidence, "fab restore, unless one is under way")
     return Check(RESTORES, failure if name else None, (each(f"{facts.topology.builder}: SSH"),))
 

@@ -136,12 +136,16 @@ def states(lab: Lab) -> dict[str, dict[str, Server]]:
 
 def taken_out(lab: Lab) -> frozenset[str]:
     """The web servers that a task drained, and did not live to give back."""
+    return frozenset().union(*_taken_out(lab).values())
+
+
+def _taken_out(lab: Lab) -> dict[str, frozenset[str]]:
+    """Each balancer's."""
 
     def look(name: str) -> frozenset[str]:
         return haproxy.taken_out(_ask(lab.nodes[name], f"show servers state {BACKEND}"))
 
-    found = together({name: partial(look, name) for name in lab.topology.settings.balancers})
-    return frozenset().union(*found.values())
+    return together({name: partial(look, name) for name in lab.topology.settings.balancers})
 
 
 @contextmanager
@@ -177,10 +181,25 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
 
 def close(lab: Lab) -> None:
     """No web server gets requests any more: HAProxy answers 503 with its page. Those in flight are
-    answered before. `set_state(..., "ready")` opens the site again."""
-    names = lab.topology.nginx_nodes
+    answered before. A balancer that is started anew opens the site again, as `reopen` does."""
+    names = _known(lab)
     set_state(lab, names, "drain")
     _wait_answered(lab, names)
+
+
+def reopen(lab: Lab) -> None:
+    set_state(lab, _known(lab), "ready")
+
+
+def closed(lab: Lab) -> bool:
+    """Whether every balancer has drained all its web servers."""
+    drained = _taken_out(lab)
+    return all(drained[name] == view.keys() for name, view in states(lab).items())
+
+
+def _known(lab: Lab) -> tuple[str, ...]:
+    """The web servers that the balancers have, which may be others than those of lab.yml."""
+    return tuple(sorted({name for view in states(lab).values() for name in view}))
 
 
 def _others_serve(lab: Lab, servers: tuple[str, ...]) -> bool:

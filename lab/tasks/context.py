@@ -21,6 +21,9 @@ from lab.remote import Node
 from lab.site import Site
 from lab.topology import Topology
 
+# Tasks that may change a lab whose data are not all there: one ends that, one leaves them alone.
+BESIDE_A_HALF_RESTORE = ("restore", "verify-backup")
+
 
 @dataclass
 class Lab:
@@ -65,9 +68,9 @@ class Lab:
         with self.builder.holding("lab-lock", f"fab {task}", who, lost=lost):
             # What a killed task had begun on a node goes on there until it is done.
             together({name: node.wait_unchanging for name, node in self.nodes.items()})
-            if task != "restore" and (half := self.half_restored()):
+            if task not in BESIDE_A_HALF_RESTORE and (half := self.half_restored()):
                 raise LabError(
-                    f"a restore of backup {half} was cut off, and the site is closed:"
+                    f"a restore of backup {half} was cut off, and the data are not all there:"
                     " run `fab restore` again, of this backup or another one"
                 )
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from lab.backup.manifest import (
 from lab.containers import File
 from lab.errors import LabError
 from lab.plan import DATA, WEB
-from lab.progress import phase, say, together
+from lab.progress import phase, resume, say, together
 from lab.releases import Release
 from lab.remote import wait_until
 from lab.tasks import balancers, cassandra, mysql, overlay
@@ -37,15 +38,19 @@ ADMINISTRATOR = "admin"
 def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
     """Everything is checked first. Then the site is closed until all is there.
 
-    If it is cut off, the site stays closed, and the next restore begins again.
+    From the first thing that it changes to the last a note stays on the builder: if it is cut off
+    between them, the next restore begins again, and no other task changes the lab before.
     """
     with phase("checked"):
         manifest = checked(folder)
         release = lab.require_release()
+        if lab.half_restored():
+            # One that died since is brought up by no other task.
+            balancers.configure(lab, release)
         _require_fitting(lab, release, manifest, replace=replace)
-    _note(lab, manifest)
     with phase("site closed"):
-        balancers.close(lab)
+        _close(lab, release, replace=replace)
+    _note(lab, manifest)
     say("lab", "the site is closed: begins to restore")
     with phase("MySQL"):
         _restore_mysql(lab, folder, manifest)
@@ -56,8 +61,10 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
         _wait_replicated(lab)
     with phase("site opened"):
         _restart_django(lab)
-        balancers.set_state(lab, lab.topology.nginx_nodes, "ready")
-    lab.builder.change("rm", "--force", RESTORING)
+        # All data are there. Whatever keeps the site from being opened, other tasks can mend.
+        lab.builder.change("rm", "--force", RESTORING)
+        _wait_web_well(lab)
+        balancers.reopen(lab)
     return manifest
 
 
@@ -71,14 +78,39 @@ def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace:
             f"release {release.name} has no migration {unknown[0]}: deploy one that has",
         )
     _require_well(lab, release)
-    require_room(lab, lab.topology.settings.cassandra, manifest)
+    settings = lab.topology.settings
+    require_room(lab, dict.fromkeys((*settings.mysql, *settings.cassandra)), manifest)
     there = rows_of_posts(lab, release)
     if there.columns != manifest.columns:
         raise refused(manifest.name, "the posts' tables have other columns in this release")
+    is_closed = balancers.closed(lab)
     if half := lab.half_restored():
         say("lab", f"a restore of {half} was cut off: beginning again")
-    elif not replace and (found := _found(lab, there)):
+        if not is_closed and not replace:
+            raise LabError(
+                f"the restore of {half} was cut off, and a balancer that was started since has"
+                " opened the site: `--replace` removes what is there, also what users wrote since"
+            )
+    elif not replace:
+        _require_empty(lab, there)
+
+
+def _require_empty(lab: Lab, there: posts.Posts) -> None:
+    if found := _found(lab, there):
         raise LabError(f"the lab is not empty: it has {found}: `--replace` removes them")
+
+
+def _close(lab: Lab, release: Release, *, replace: bool) -> None:
+    """Opens the site again if somebody has written to an empty lab since it was looked at."""
+    try:
+        balancers.close(lab)
+        if not replace and not lab.half_restored():
+            _require_empty(lab, rows_of_posts(lab, release))
+    except BaseException:
+        resume()
+        with suppress(LabError):
+            balancers.reopen(lab)
+        raise
 
 
 def _require_well(lab: Lab, release: Release) -> None:
@@ -114,8 +146,11 @@ def _restore_mysql(lab: Lab, folder: Path, manifest: Manifest) -> None:
     server = primary(lab)
     mysql.load(lab.nodes[server], folder / DUMP)
     found = mysql.contents(lab.nodes[server])
-    if differing := dump.differences(manifest.tables, manifest.definitions, found):
+    if differing := dump.differences(manifest.tables, found.tables):
         raise LabError(f"{server}: {'; '.join(differing)}: run `fab restore` again")
+    # The rows fit them. What differs may be the words of another version of MySQL.
+    for line in dump.differences_of_definitions(manifest.definitions, found.definitions):
+        say(server, f"{line} in words from those of the backup")
     say(server, f"MySQL: {sum(table.rows for table in found.tables.values())} rows, as dumped")
 
 
@@ -124,10 +159,10 @@ def _restore_cassandra(lab: Lab, release: Release, folder: Path, manifest: Manif
     cassandra.load_all(lab, folder, manifest)
     cassandra.cleanup(lab)
     found = rows_of_posts(lab, release)
-    if differing := posts.differences(
-        digests(folder / BEFORE), found.rows, digests(folder / AFTER)
-    ):
+    if differing := posts.missing(digests(folder / BEFORE), found.rows):
         raise LabError(f"{'; '.join(differing)}: run `fab restore` again")
+    for line in posts.surplus(found.rows, digests(folder / AFTER)):
+        say("lab", f"{line} when the backup was taken")
     say("lab", f"Cassandra: {found.counts['posts']} posts, as they were")
 
 
@@ -149,16 +184,22 @@ def _restart_django(lab: Lab) -> None:
         for running in node.observe().containers.values():
             if running.service in WEB - {"nginx"}:
                 node.change("docker", "restart", running.name)
+
+    together({name: partial(restart, name) for name in lab.topology.names})
+
+
+def _wait_web_well(lab: Lab) -> None:
+    def wait(name: str) -> None:
         wait_until(
             f"{name}: healthy web containers",
             lambda: [
                 one.name
-                for one in node.observe().containers.values()
+                for one in lab.nodes[name].observe().containers.values()
                 if one.service in WEB and not one.well
             ],
             lambda ill: not ill,
             seconds=WELL_SECONDS,
-            advice=lambda _: "`fab doctor`",
+            advice=lambda _: "`fab doctor`; `fab balance` opens the site",
         )
 
-    together({name: partial(restart, name) for name in lab.topology.names})
+    together({name: partial(wait, name) for name in lab.topology.names})

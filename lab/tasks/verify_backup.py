@@ -38,7 +38,10 @@ def differences_of_mysql(
     with phase("MySQL restored"), scratch.mysql(lab, release) as server:
         mysql.load(lab.builder, folder / DUMP, server)
         found = mysql.contents(lab.builder, server)
-    return dump.differences(manifest.tables, manifest.definitions, found)
+    return (
+        *dump.differences(manifest.tables, found.tables),
+        *dump.differences_of_definitions(manifest.definitions, found.definitions),
+    )
 
 
 def differences_of_cassandra(
@@ -49,4 +52,7 @@ def differences_of_cassandra(
         found = rows_of_posts(lab, release, network=scratch.BESIDE, environment=scratch.ALONE)
     if found.columns != manifest.columns:
         return ("Cassandra: the posts' tables have other columns in this release",)
-    return posts.differences(digests(folder / BEFORE), found.rows, digests(folder / AFTER))
+    return (
+        *posts.missing(digests(folder / BEFORE), found.rows),
+        *posts.surplus(found.rows, digests(folder / AFTER)),
+    )

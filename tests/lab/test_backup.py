@@ -336,6 +336,27 @@ def test_a_restore_brings_back_accounts_sessions_and_posts(running, reader):
 
 
 @pytest.mark.long
+def test_what_users_wrote_into_half_a_restore_is_not_removed_unasked(running, reader):
+    _, client, name = reader
+    seen = pages(client)
+    process = started("restore", f"--name={name}", "--replace")
+    read_until(process, "begins to restore")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=SECONDS)
+    # They remember nothing, and open the site again.
+    for balancer in TOPOLOGY.settings.balancers:
+        running.nodes[balancer].run("docker", "restart", "haproxy")
+
+    ended = fab("restore", f"--name={name}")
+    assert ended.returncode == 1
+    assert "a balancer that was started since has opened the site: `--replace`" in ended.stderr
+
+    ended = fab("restore", f"--name={name}", "--replace")
+    assert ended.returncode == 0, ended.stderr
+    assert_as_backed_up(running, client, seen)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["begins to restore", "rows, as dumped", "snapshots imported"])
 def test_a_restore_that_is_killed_is_ended_by_the_next(running, reader, when):
     admin, client, name = reader
@@ -349,7 +370,7 @@ def test_a_restore_that_is_killed_is_ended_by_the_next(running, reader, when):
 
     assert client.get("/posts/")[0] == 503
     ended = fab("init")
-    assert f"a restore of backup {name} was cut off, and the site is closed" in ended.stderr
+    assert f"a restore of backup {name} was cut off, and the data are not all there" in ended.stderr
     assert ended.returncode == 1
 
     ended = fab("restore", f"--name={name}")

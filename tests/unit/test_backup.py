@@ -2,6 +2,8 @@
 
 import io
 import json
+import random
+import resource
 import stat
 import tarfile
 from datetime import UTC, datetime
@@ -9,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lab.backup import dump, folder, manifest, posts
-from lab.backup.dump import Dump, DumpReader
+from lab.backup.dump import DumpReader
 from lab.backup.manifest import Table
 from lab.errors import LabError
 
@@ -93,36 +95,50 @@ def test_a_dump_is_brought_back_in_transactions_of_bounded_size(monkeypatch):
     ]
 
 
+def test_a_transaction_does_not_end_within_a_table_s_definition(monkeypatch):
+    monkeypatch.setattr(dump, "COMMIT_BYTES", 6)
+    definition = [b"CREATE TABLE `t` (\n", b"  `id` int\n", b");\n"]
+    assert list(dump.statements([*definition, b"one;\n"])) == [
+        b"SET autocommit = 0;\n",
+        b"CREATE TABLE `t` (\n  `id` int\n);\nCOMMIT;\n",
+        b"one;\nCOMMIT;\n",
+    ]
+
+
 KEPT = {"auth_user": Table(rows=2, digest="a"), "django_session": Table(rows=1, digest="b")}
 
 
 @pytest.mark.parametrize(
-    ("tables", "definitions", "lines"),
+    ("tables", "lines"),
     [
-        (KEPT, "d", ()),
+        (KEPT, ()),
         (
             {**KEPT, "auth_user": Table(rows=1, digest="c")},
-            "d",
             ("MySQL: auth_user: 2 rows in the backup, 1 restored",),
         ),
         (
             {**KEPT, "auth_user": Table(rows=2, digest="c")},
-            "d",
             ("MySQL: auth_user: 2 rows, but not the same",),
         ),
         (
             {"auth_user": KEPT["auth_user"], "more": Table(rows=3, digest="e")},
-            "d",
             (
                 "MySQL: django_session: 1 rows in the backup, 0 restored",
                 "MySQL: more: 0 rows in the backup, 3 restored",
             ),
         ),
-        (KEPT, "e", ("MySQL: the tables' definitions differ",)),
     ],
 )
-def test_a_restored_mysql_is_compared_table_by_table(tables, definitions, lines):
-    assert dump.differences(KEPT, "d", Dump(tables, definitions, ())) == lines
+def test_a_restored_mysql_is_compared_table_by_table(tables, lines):
+    assert dump.differences(KEPT, tables) == lines
+
+
+@pytest.mark.parametrize(
+    ("kept", "found", "lines"),
+    [("d", "d", ()), ("d", "e", ("MySQL: the tables' definitions differ",))],
+)
+def test_the_definitions_of_a_restored_mysql_are_compared(kept, found, lines):
+    assert dump.differences_of_definitions(kept, found) == lines
 
 
 COLUMNS = """column posts username text partition_key 0 none
@@ -146,23 +162,29 @@ def test_digests_that_were_cut_off_are_refused(output):
 
 
 @pytest.mark.parametrize(
-    ("before", "found", "after", "lines"),
+    ("before", "found", "after", "missing", "surplus"),
     [
-        ("", "", "", ()),
-        ("a", "a", "a", ()),
-        ("a", "ab", "abc", ()),
+        ("", "", "", (), ()),
+        ("a", "a", "a", (), ()),
+        ("a", "ab", "abc", (), ()),
         (
             "ab",
             "a",
             "ab",
             ("Cassandra: posts: 1 rows that were there before the backup are missing",),
+            (),
         ),
-        ("a", "abc", "ab", ("Cassandra: posts: 1 rows were never in the lab",)),
+        ("a", "abc", "ab", (), ("Cassandra: posts: 1 rows were not read from the ring",)),
     ],
 )
-def test_restored_posts_lie_between_what_was_there_before_and_after(before, found, after, lines):
-    sets = (frozenset(f"posts {one}" for one in rows) for rows in (before, found, after))
-    assert posts.differences(*sets) == lines
+def test_restored_posts_lie_between_what_was_there_before_and_after(
+    before, found, after, missing, surplus
+):
+    before, found, after = (
+        frozenset(f"posts {one}" for one in rows) for rows in (before, found, after)
+    )
+    assert posts.missing(before, found) == missing
+    assert posts.surplus(found, after) == surplus
 
 
 # A backup as `fab backup` writes it, and everything that may be wrong with it.
@@ -343,6 +365,21 @@ def test_of_a_backup_that_fails_nothing_stays(backups):
         with one.file(manifest.DUMP) as file:
             file.write(b"half")
         raise LabError("the lab went down")
+    assert list(backups.iterdir()) == []
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_disk_that_is_full_is_told_in_one_line(backups, compressed):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(LabError) as told, folder.draft(backups, NAME) as one:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
+        try:
+            with one.file(DUMP, compressed=compressed) as file:
+                file.write(random.Random(1).randbytes(folder.CHUNK))  # noqa: S311
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    path = backups / f"{NAME}{folder.PARTIAL}" / DUMP
+    assert str(told.value) == f"{path}: File too large: no backup was made"
     assert list(backups.iterdir()) == []
 
 

@@ -407,7 +407,7 @@ def test_a_restore_that_did_not_end_explains_why_servers_are_drained():
     answer = (0, "20261125-101500\n")
     check = balancers.restores(facts({LAB.builder: {"restore": answer}}))
     assert seen(check.failure) == (
-        "a restore of backup 20261125-101500 began and did not end: the site is closed meanwhile"
+        "a restore of backup 20261125-101500 began and did not end: the data are not all there"
     )
     nothing = (1, "", "cat: /var/lib/lab/restoring: No such file or directory")
     assert balancers.restores(facts({LAB.builder: {"restore": nothing}})).failure is None

@@ -357,7 +357,7 @@ def test_a_server_whose_disk_is_full_ends_if_the_others_go_on(
     assert room.is_to_end(with_free(me, free), others) is expected
 
 
-def test_of_two_servers_that_fill_up_at_once_one_ends() -> None:
+def test_of_two_servers_that_fill_up_at_once_none_ends() -> None:
     """Whatever the order in which they tell of it and ask: here both have told."""
     a, b = with_free(group_seen_by(A), 0), with_free(group_seen_by(B), 0)
     c = with_free(group_seen_by(C), 900)
