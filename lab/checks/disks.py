@@ -10,9 +10,9 @@ from lab.doctor import Check, Failure, each
 from lab.drills.faults import VOLUMES
 from lab.drills.small_disk import FILLER
 
-# Service to its name, and the MiB without which it is about to stop. With less mysqld is not
-# started (images/mysql/group_agent/room.py); Cassandra's commit log is as large (cassandra.yaml).
-NEEDED = {"mysql": ("MySQL", 128), "cassandra": ("Cassandra", 64)}
+# Service to its name, and the MiB without which it is not started
+# (images/mysql/group_agent/room.py, images/cassandra/bin/entrypoint.sh).
+NEEDED = {"mysql": ("MySQL", 128), "cassandra": ("Cassandra", 128)}
 
 
 def checks(facts: Facts, node: str, service: str) -> Iterator[Check]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import inf
 
 from lab.drills.ledger import KINDS, READS, WRITES, Request, Verdict
 
@@ -102,6 +103,15 @@ def row(report: Report) -> tuple[str, ...]:
 
 def _most(seconds: Iterable[float]) -> str:
     return f"{most:.1f}" if (most := max(seconds, default=None)) is not None else ""
+
+
+def each_event(report: Report) -> Iterator[Report]:
+    """A soak's report as one for each event, with the requests until the next one; what was lost
+    is known of the whole alone."""
+    ends = (*(event.injected for event in report.events[1:]), inf)
+    for event, end in zip(report.events, ends, strict=True):
+        during = (one for one in report.requests if event.injected < one.ended <= end)
+        yield replace(report, name=event.fault, events=(event,), requests=tuple(during))
 
 
 def table(reports: Iterable[Report]) -> str:

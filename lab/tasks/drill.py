@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import count
 from threading import Event as Flag
 
 from lab.checks import disks
@@ -51,7 +52,9 @@ def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
     """The drill of this name, or `all`, or `soak`; yields each report when it is done."""
     with _locked(lab, f"drill {name}") as hold:
         if name == "soak":
-            yield soak(lab, minutes, seed, hold)
+            report = soak(lab, minutes, seed, hold)
+            (FOLDER / "soak.md").write_text(reports.table((*reports.each_event(report), report)))
+            yield report
             return
         done: list[Report] = []
         for fault in known(lab).values() if name == "all" else (known(lab)[name],):
@@ -69,21 +72,27 @@ def drill(lab: Lab, fault: Fault) -> Report:
 
 
 def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
-    """One fault after another, drawn by chance, for so long. The same seed draws the same ones.
+    """One fault after another, drawn by chance, for so long; none again before all others.
+
+    The same seed draws the same ones.
 
     hold: makes sure that nobody else changes the lab.
     """
     ends = time.monotonic() + minutes * 60
     chance = random.Random(seed)  # noqa: S311 - for what can be repeated
-    drawn = sorted(known(lab).items())
+    drawn = list(known(lab).values())
 
     def chosen() -> Iterator[tuple[Fault, random.Random]]:
-        number = 0
-        while time.monotonic() < ends:
-            number += 1
+        for number in count():
+            if number % len(drawn) == 0:
+                chance.shuffle(drawn)
+            left = ends - time.monotonic()
+            if left < 0:
+                return
             hold()
-            say("soak", f"fault {number}, {(ends - time.monotonic()) / 60:.0f} minutes to go")
-            yield chance.choice(drawn)[1], chance
+            fault = drawn[number % len(drawn)]
+            say("soak", f"{number + 1}: {fault.name}, {left / 60:.0f} minutes to go")
+            yield fault, chance
 
     return _run(lab, "soak", chosen(), seed)
 

@@ -113,6 +113,15 @@ def test_a_report_in_one_row():
     )
 
 
+def test_a_soak_has_a_row_for_each_fault():
+    second = Event("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 12.0)
+    soak = Report("soak", (EVENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
+    rows = [report.row(one) for one in report.each_event(soak)]
+    assert [row[0] for row in rows] == ["balancer-killed", "cassandra-killed"]
+    assert [row[4] for row in rows] == ["2 of 4 (0 reads)", "2 of 2 (1 reads)"]
+    assert [row[-1] for row in rows] == ["2.0", "2.0"]
+
+
 def test_a_report_for_a_person():
     told = report.text(REPORT).splitlines()
     assert told[0] == "balancer-killed"

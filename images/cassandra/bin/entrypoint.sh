@@ -11,6 +11,7 @@
 set -euo pipefail
 
 readonly data=/var/lib/cassandra generated=/tmp/cassandra
+readonly room=128 # MiB: the commit log (64) twice, as what it held is flushed before it is dropped
 
 errors=()
 
@@ -107,6 +108,31 @@ note() { # FILE TEXT
   [[ $(cat "$data/$1" 2>/dev/null) == "$2" ]] || echo "$2" >"$data/$1"
 }
 
+# A start on a full disk would fail, and leave a new commit log each time.
+wait_for_room() {
+  local free said=
+  trap 'exit 143' TERM # the first process gets no signal that it hasn't asked for
+  while free=$(df --block-size=1M --output=avail "$data" | tail -n 1) && ((free < room)); do
+    [[ $said ]] || echo "cassandra: not started: $((free)) MiB are free in $data, and $room are needed" >&2
+    said=yes
+    sleep 1 &
+    wait $!
+  done
+}
+
+# A commit log may end amid what was being written when the disk was full or the power failed: nobody was told that
+# it is there. Cassandra starts with such an end, but only of the last segment, and would take the spare one behind
+# for that. A spare one has a header alone: version (4 bytes), number (8), length of the parameters (2), these,
+# checksum (4).
+remove_spare_segments() {
+  local segment high low
+  for segment in "$data"/commitlog/CommitLog-*.log; do
+    [[ -e $segment ]] || continue
+    read -r high low < <(od -An -tu1 -j12 -N2 "$segment" 2>/dev/null) || true
+    (($(stat --format %s "$segment") > 18 + 256 * ${high:-0} + ${low:-0})) || rm "$segment"
+  done
+}
+
 main() {
   export CASSANDRA_HEAP=${CASSANDRA_HEAP:-256m}
   CASSANDRA_CLUSTER_NAME=${CASSANDRA_CLUSTER_NAME:-lab}
@@ -115,6 +141,8 @@ main() {
   forget_a_former_ring
   check_data
   report_errors
+  wait_for_room
+  remove_spare_segments
 
   mkdir -p "$generated"
   mapfile -t others < <(tr , '\n' <<<"$CASSANDRA_SEEDS" | grep -vxF "$CASSANDRA_ADDRESS")
