@@ -131,6 +131,7 @@ def balancer(site: Site, node: str) -> Plan:
         node=node,
         node_address=own,
         peer_address=topology.address(peer),
+        others=[topology.address(name) for name in topology.names if name != node],
         virtual_address=topology.virtual_address,
         prefix_length=topology.subnet.prefixlen,
         priority=110 - 10 * rank,
