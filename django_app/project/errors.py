@@ -46,7 +46,20 @@ def page(request: HttpRequest, status: int, subject: str = "") -> HttpResponse:
     return render(request, "error.html", context, status=status)
 
 
+def unavailable_page(request: HttpRequest, subject: str) -> HttpResponse:
+    response = page(request, 503, subject)
+    response["Retry-After"] = "5"
+    return response
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    # A session that could not be saved is taken for one that ended meanwhile (SessionInterrupted),
+    # whatever kept it from being saved.
+    error: BaseException | None = exception
+    while error is not None:
+        if subject := unavailable(error):
+            return unavailable_page(request, subject)
+        error = error.__context__
     return page(request, 400)
 
 
@@ -74,8 +87,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     subject = unavailable(error)
     if subject is None:
         return page(request, 500)
-    response = page(request, 503, subject)
-    response["Retry-After"] = "5"
+    response = unavailable_page(request, subject)
     response.lost_connection = isinstance(error, OperationalError) and error.args[0] in MYSQL_LOST
     return response
 

@@ -1,6 +1,7 @@
 from unittest import mock
 
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.test import TestCase
 
@@ -59,6 +60,21 @@ class Accounts(TestCase):
         self.assertContains(response, "database of the accounts", status_code=503)
         self.assertContains(response, "&lt;kept&gt; &amp; safe", status_code=503)
         self.assertEqual(response["Retry-After"], "5")
+
+    def test_a_session_that_mysql_can_t_save_has_not_ended(self) -> None:
+        read_only, save = OperationalError(1290, "running with --read-only"), Session.save
+
+        def save_new(session: Session, **options: object) -> None:
+            if options["force_update"]:
+                raise read_only
+            save(session, **options)
+
+        with (
+            mock.patch.object(Session, "save", save_new),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            response = self.sign_in()
+        self.assertContains(response, "database of the accounts", status_code=503)
 
     def test_an_error_of_ours_is_not_called_an_outage(self) -> None:
         self.sign_in()
