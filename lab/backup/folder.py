@@ -61,7 +61,9 @@ class _Hashed:
         self._file, self.size, self.digest = file, 0, hashlib.sha256()
 
     def write(self, part: bytes) -> int:
-        self._file.write(part)
+        # Here, as it may be a connection's own thread that hands the part over.
+        with _told(Path(self._file.name)):
+            self._file.write(part)
         self.digest.update(part)
         self.size += len(part)
         return len(part)

@@ -60,7 +60,9 @@ def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
     take = " && ".join(
         (
             f"docker stop {service}",
-            f"sudo rm -f {disk}/{FILLER}",
+            # Without it, it is a copy that never became complete.
+            f"sudo rm {disk}/{FILLER}",
+            f"sudo rm -rf {disk}.new {disk}.old",
             f"sudo cp -a {disk} {disk}.new",
             f"sudo umount {disk}",
             f"sudo mv {disk} {disk}.old",

@@ -108,10 +108,10 @@ def _most(seconds: Iterable[float]) -> str:
 def each_event(report: Report) -> Iterator[Report]:
     """A soak's report as one for each event, with the requests until the next one; what was lost
     is known of the whole alone."""
-    ends = (*(event.injected for event in report.events[1:]), inf)
+    ends = (*(event.injected for event in report.events), inf)[1:]
     for event, end in zip(report.events, ends, strict=True):
         during = (one for one in report.requests if event.injected < one.ended <= end)
-        yield replace(report, name=event.fault, events=(event,), requests=tuple(during))
+        yield replace(report, name=event.fault, events=(event,), requests=tuple(during), trouble="")
 
 
 def table(reports: Iterable[Report]) -> str:

@@ -49,8 +49,7 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
             balancers.configure(lab, release)
         _require_fitting(lab, release, manifest, replace=replace)
     with phase("site closed"):
-        _close(lab, release, replace=replace)
-    _note(lab, manifest)
+        _close(lab, release, manifest, replace=replace)
     say("lab", "the site is closed: begins to restore")
     with phase("MySQL"):
         _restore_mysql(lab, folder, manifest)
@@ -100,16 +99,20 @@ def _require_empty(lab: Lab, there: posts.Posts) -> None:
         raise LabError(f"the lab is not empty: it has {found}: `--replace` removes them")
 
 
-def _close(lab: Lab, release: Release, *, replace: bool) -> None:
-    """Opens the site again if somebody has written to an empty lab since it was looked at."""
+def _close(lab: Lab, release: Release, manifest: Manifest, *, replace: bool) -> None:
+    """Closes the site and notes it. If that fails, or if somebody has written to an empty lab since
+    it was looked at, opens it again, but for one that is half restored already."""
+    half = lab.half_restored()
     try:
         balancers.close(lab)
-        if not replace and not lab.half_restored():
+        if not replace and not half:
             _require_empty(lab, rows_of_posts(lab, release))
+        _note(lab, manifest)
     except BaseException:
-        resume()
-        with suppress(LabError):
-            balancers.reopen(lab)
+        if not half:
+            resume()
+            with suppress(LabError):
+                balancers.reopen(lab)
         raise
 
 

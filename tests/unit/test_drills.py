@@ -120,6 +120,9 @@ def test_a_soak_has_a_row_for_each_fault():
     assert [row[0] for row in rows] == ["balancer-killed", "cassandra-killed"]
     assert [row[4] for row in rows] == ["2 of 4 (0 reads)", "2 of 2 (1 reads)"]
     assert [row[-1] for row in rows] == ["2.0", "2.0"]
+    unwell = replace(soak, trouble="MySQL: no primary")
+    assert [report.row(one)[-1] for one in report.each_event(unwell)] == ["2.0", "2.0"]
+    assert list(report.each_event(replace(unwell, events=()))) == []
 
 
 def test_a_report_for_a_person():
