@@ -40,15 +40,8 @@ def _asked(
     network: str = "bridge",
     environment: Environment = (),
 ) -> str:
-    site = lab.site(release)
     status, output = run_django(
-        lab,
-        site,
-        site.images["webapp_django"],
-        secrets=SECRETS,
-        environment=environment,
-        command=("python", "manage.py", command),
-        network=network,
+        lab, release, command, secrets=SECRETS, environment=environment, network=network
     )
     if status != 0:
         said = output.strip().splitlines()[-1:] or ["it said nothing"]

@@ -33,15 +33,7 @@ def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
 
     only_news: tells what was changed and no more.
     """
-    site = lab.site(release)
-    status, output = run_django(
-        lab,
-        site,
-        site.images["webapp_django"],
-        secrets=SECRETS,
-        environment=AS_MIGRATE,
-        command=("python", "manage.py", "initialize"),
-    )
+    status, output = run_django(lab, release, "initialize", secrets=SECRETS, environment=AS_MIGRATE)
     lines = output.splitlines()
     if status != 0:
         raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))

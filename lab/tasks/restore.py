@@ -82,10 +82,9 @@ def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace:
     there = rows_of_posts(lab, release)
     if there.columns != manifest.columns:
         raise refused(manifest.name, "the posts' tables have other columns in this release")
-    is_closed = balancers.closed(lab)
     if half := lab.half_restored():
         say("lab", f"a restore of {half} was cut off: beginning again")
-        if not is_closed and not replace:
+        if not replace and not balancers.closed(lab):
             raise LabError(
                 f"the restore of {half} was cut off, and a balancer that was started since has"
                 " opened the site: `--replace` removes what is there, also what users wrote since"

@@ -101,14 +101,12 @@ def _answers(node: Node, name: str, ask: tuple[str, ...]) -> bool:
 
 
 def _make_tables(lab: Lab, release: Release) -> None:
-    site = lab.site(release)
     status, output = run_django(
         lab,
-        site,
-        site.images["webapp_django"],
+        release,
+        *("initialize", "--only", "cassandra"),
         secrets=initialize.SECRETS,
         environment=(*ALONE, *initialize.AS_MIGRATE),
-        command=("python", "manage.py", "initialize", "--only", "cassandra"),
         network=BESIDE,
     )
     if status != 0:

@@ -25,11 +25,11 @@ def test_the_application_s_own_tests_pass(running, release, capsys):
         push(running, TEST_IMAGE, tag)
     status, output = run_django(
         running,
-        running.site(release),
-        images.reference(running.topology.registry, TEST_IMAGE.name, tag),
+        release,
+        *("test", "--no-input"),
         secrets=SECRETS,
         environment=ENVIRONMENT,
-        command=("python", "manage.py", "test", "--no-input"),
+        image=images.reference(running.topology.registry, TEST_IMAGE.name, tag),
     )
     ran = re.search(r"^Ran (\d+) tests in .*$", output, re.MULTILINE)
     with capsys.disabled():

@@ -89,17 +89,15 @@ def test_each_post_that_was_acknowledged_before_can_be_read_by_the_application(
     running, release, taken
 ):
     made, load, began, where = taken
-    site = running.site(release)
     code = PRINT_POSTS.format(writer=load.writer)
     with running.changing("of a test"), scratch.cassandra(running, release) as server:
         cassandra.load(running.builder, where, made, server)
         status, output = run_django(
             running,
-            site,
-            site.images["webapp_django"],
+            release,
+            *("shell", "--no-imports", "--command", code),
             secrets=SECRETS,
             environment=scratch.ALONE,
-            command=("python", "manage.py", "shell", "--no-imports", "--command", code),
             network=scratch.BESIDE,
         )
     assert status == 0, output
