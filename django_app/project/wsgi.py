@@ -1,9 +1,29 @@
-"""What uWSGI calls for each request."""
+"""What uWSGI calls: once for each new worker, then for each request."""
 
+import logging
 import os
 
+import uwsgi
 from django.core.wsgi import get_wsgi_application
+
+from posts import store
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 application = get_wsgi_application()
+
+logger = logging.getLogger(__name__)
+
+
+def connect() -> None:
+    """Connecting takes seconds where processors are short, longer than a request waits for it. So
+    a worker takes requests, a balancer's check among them, once that is over."""
+    try:
+        store.connected()
+    except store.StoreUnavailable as error:
+        # Pages without posts are served; each request for posts tries again.
+        logger.warning("starting without Cassandra: %s", error)
+
+
+# Not before the fork: the connections' threads do not survive it.
+uwsgi.post_fork_hook = connect
