@@ -1,14 +1,22 @@
 #!/bin/bash
 # Usage: hears-another.sh ADDRESS...
-# Succeeds if one of these nodes answers, if only by refusing: nobody listens on the discard port.
+# Succeeds as soon as one of these nodes answers, if only by refusing: nobody listens on the discard port.
+# All are asked at once, and long enough for a second SYN, as the first may be lost.
 set -u
 export LC_ALL=C
 
 hears() { # ADDRESS
-  [[ $(timeout 1 bash -c ': <>"/dev/tcp/$1/9"' hears "$1" 2>&1) == *'Connection refused'* ]]
+  [[ $(timeout 2.5 bash -c ': <>"/dev/tcp/$1/9"' hears "$1" 2>&1) == *'Connection refused'* ]]
 }
 
-for address; do
-  if hears "$address"; then exit 0; fi
-done
-exit 1
+main() {
+  local address
+  trap 'kill $(jobs -p) 2> /dev/null' EXIT
+  for address; do hears "$address" & done
+  for address; do
+    if wait -n; then exit 0; fi
+  done
+  exit 1
+}
+
+main "$@"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lab.drills.faults import Command
 from lab.errors import LabError
-from lab.progress import together
+from lab.progress import say, together
 from lab.remote import Node
 from lab.topology import FOLDER
 
@@ -49,14 +49,23 @@ class Guard:
     def standing(self, undo: tuple[Command, ...]) -> Iterator[Standing]:
         """Takes it back when the block is left, or when this program ends, unless it was kept.
 
-        Raises LabError with what could not be taken back.
+        Raises LabError with what could not be taken back, which after Ctrl-C is only said.
         """
         self._tell([asdict(command) for command in undo])
         standing = Standing()
+        interrupted = False
         try:
             yield standing
+        except KeyboardInterrupt:
+            interrupted = True
+            raise
         finally:
-            self._tell(KEEP if standing.kept else BACK)
+            try:
+                self._tell(KEEP if standing.kept else BACK)
+            except LabError as error:
+                if not interrupted:
+                    raise
+                say("drill", str(error))
 
     def _tell(self, message: object) -> None:
         assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes

@@ -26,8 +26,10 @@ from lab.journey import style_sheets
 # Seconds that a user waits for an answer: longer than any time-out behind the balancer.
 PATIENCE = 30.0
 # What each user does, how many of them there are, and how often all of them together do it in a
-# second. An account without a password costs no hash; a session costs one, half a core's second.
-USERS = (("read", 6, 5.0), ("post", 6, 3.0), ("account", 6, 3.0), ("session", 2, 0.5))
+# second. So many that some come anew while those of the last eight seconds still wait, or it would
+# be their patience that is measured. An account without a password costs no hash; a session costs
+# one, half a core's second.
+USERS = (("read", 40, 5.0), ("post", 24, 3.0), ("account", 24, 3.0), ("session", 4, 0.5))
 NEW_ACCOUNT = "/admin/auth/user/add/"
 NEW_POST = "/posts/create"
 SIGN_IN = "/accounts/login/"

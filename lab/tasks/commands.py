@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -357,12 +357,21 @@ def drill(
     length = _number("--minutes", minutes, 1, MOST_MINUTES)
     drawn = _number("--seed", seed, 0, 2**31)
     bad = []
-    for done in drills.run_all(lab, name, length, drawn):
-        print(drill_text(done), flush=True)
-        if not done.well:
-            bad.append(done.name)
+    try:
+        for done in drills.run_all(lab, name, length, drawn):
+            print(drill_text(done), flush=True)
+            if not done.well:
+                bad.append(done.name)
+    except LabError as error:
+        if not bad:
+            raise
+        raise LabError(f"{_were_bad(bad)}\n{error}") from None
     if bad:
-        raise LabError(f"drill: lost, doubled or not well, see above: {', '.join(bad)}")
+        raise LabError(_were_bad(bad))
+
+
+def _were_bad(drills: Sequence[str]) -> str:
+    return f"drill: lost, doubled or not well, see above: {', '.join(drills)}"
 
 
 @task
