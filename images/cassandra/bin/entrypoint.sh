@@ -120,17 +120,32 @@ wait_for_room() {
   done
 }
 
+# A segment that is a header alone: version (4 bytes), number (8), length of the parameters (2), these, checksum (4).
+is_spare() { # SEGMENT
+  local high low
+  read -r high low < <(od -An -tu1 -j12 -N2 "$1" 2>/dev/null) || true
+  (($(stat --format %s "$1") <= 18 + 256 * ${high:-0} + ${low:-0}))
+}
+
 # A commit log may end amid what was being written when the disk was full or the power failed: nobody was told that
-# it is there. Cassandra starts with such an end, but only of the last segment, and would take the spare one behind
-# for that. A spare one has a header alone: version (4 bytes), number (8), length of the parameters (2), these,
-# checksum (4).
-remove_spare_segments() {
-  local segment high low
+# it is there. Cassandra starts with such an end, but only of the last segment. Behind that may be spare ones, and
+# those of a start that was killed amid the replay. Nobody was told of what these hold either: Cassandra deletes what
+# it has replayed before it serves (5.0: AbstractCommitLogSegmentManager.handleReplayedSegment).
+remove_what_follows_the_end() {
+  local segment number last=0 replayed
+  replayed=$(cat "$data/replaying" 2>/dev/null) || true
+  compgen -G "$data/commitlog/CommitLog-*-$replayed.log" >/dev/null || replayed=
   for segment in "$data"/commitlog/CommitLog-*.log; do
     [[ -e $segment ]] || continue
-    read -r high low < <(od -An -tu1 -j12 -N2 "$segment" 2>/dev/null) || true
-    (($(stat --format %s "$segment") > 18 + 256 * ${high:-0} + ${low:-0})) || rm "$segment"
+    number=${segment##*-} number=${number%.log}
+    if is_spare "$segment" || ((number > ${replayed:-number})); then
+      rm "$segment"
+    else
+      last=$((number > last ? number : last))
+    fi
   done
+  note replaying "$last"
+  sync "$data/replaying"
 }
 
 main() {
@@ -142,7 +157,7 @@ main() {
   check_data
   report_errors
   wait_for_room
-  remove_spare_segments
+  remove_what_follows_the_end
 
   mkdir -p "$generated"
   mapfile -t others < <(tr , '\n' <<<"$CASSANDRA_SEEDS" | grep -vxF "$CASSANDRA_ADDRESS")
