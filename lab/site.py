@@ -44,3 +44,8 @@ class Site:
 
 def secrets_folder(owner: str) -> str:
     return f"/etc/lab/secrets/{owner}"
+
+
+def volume_folder(service: str) -> str:
+    """Where a database's volume (lab/services.py) lies on its node."""
+    return f"/var/lib/docker/volumes/{service}_data/_data"

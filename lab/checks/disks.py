@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from lab.checks.facts import Facts
 from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
-from lab.drills.faults import VOLUMES
-from lab.drills.small_disk import FILLER
+from lab.site import volume_folder
 
 # Service to its name, and the MiB without which it is not started
 # (images/mysql/group_agent/room.py, images/cassandra/bin/entrypoint.sh).
@@ -32,7 +31,7 @@ def _found(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None
     """Where the disk with a volume is mounted, its size and what is free of it, in MiB."""
     for line in facts.answer(node, "volumes").output.splitlines()[1:]:
         folder, target, size, free = line.split()
-        if folder == VOLUMES[service]:
+        if folder == volume_folder(service):
             return target, int(size), int(free)
     return None
 
@@ -43,7 +42,7 @@ def full(facts: Facts, node: str, service: str) -> Failure | None:
     if found is None or found[2] >= needed:
         return None
     _, size, free = found
-    look = on(node, f"du -xah {VOLUMES[service]} | sort -h | tail")
+    look = on(node, f"du -xah {volume_folder(service)} | sort -h | tail")
     return Failure(
         f"disk full on {node}'s {called} volume: {free} MiB of {size} MiB are free,"
         f" and it needs {needed}",
@@ -53,22 +52,7 @@ def full(facts: Facts, node: str, service: str) -> Failure | None:
 
 def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
     found = _found(facts, node, service)
-    if found is None or found[0] != VOLUMES[service]:
+    if found is None or found[0] != volume_folder(service):
         return None
-    # What the server has acknowledged since is on the small disk alone.
-    disk = VOLUMES[service]
-    take = " && ".join(
-        (
-            f"docker stop {service}",
-            # Without it, it is a copy that never became complete.
-            f"sudo rm {disk}/{FILLER}",
-            f"sudo rm -rf {disk}.new {disk}.old",
-            f"sudo cp -a {disk} {disk}.new",
-            f"sudo umount {disk}",
-            f"sudo mv {disk} {disk}.old",
-            f"sudo mv {disk}.new {disk}",
-            f"docker start {service}",
-        )
-    )
     said = f"a drill's small disk, in memory, lies over {NEEDED[service][0]}'s volume"
-    return Failure(said, on(node, take))
+    return Failure(said, on(node, f"sudo lab-small-disk take {service}"))

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
-from lab.drills.faults import VOLUMES
 from lab.releases import CURRENT
-from lab.site import secrets_folder
+from lab.site import secrets_folder, volume_folder
 from lab.topology import (
     CASSANDRA_PORT,
     CASSANDRA_RING_PORT,
@@ -133,7 +132,7 @@ def _trusting(topology: Topology) -> Argv:
 def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
     settings, address = topology.settings, topology.address(node)
     servers = {"mysql": settings.mysql, "cassandra": settings.cassandra}
-    if volumes := [VOLUMES[service] for service, nodes in servers.items() if node in nodes]:
+    if volumes := [volume_folder(name) for name, nodes in servers.items() if node in nodes]:
         yield "volumes", ("df", "--block-size=1M", "--output=file,target,size,avail", *volumes)
     if node == topology.builder:
         yield "release", ("cat", CURRENT)

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
 
-from lab.drills import small_disk
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -92,24 +90,23 @@ OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
 }
 
 
-# Service to its volume (lab/services.py).
-VOLUMES = {name: small_disk.volume(f"{name}_data") for name in ("mysql", "cassandra")}
+def _small_disk(action: str) -> Make:
+    """provision/node/files/lab-small-disk"""
+    return lambda target: (Command(target.node, ("lab-small-disk", action, target.container)),)
 
 
-def _on_disk(*scripts: str) -> Make:
-    """Of a server that has to be on a small disk."""
-    return lambda target: tuple(
-        command
-        for script in scripts
-        for command in shell(target, script, target.container, VOLUMES[target.container])
-    )
-
-
-DISK_FULL = ("had its disk filled", _on_disk(small_disk.FILL), _on_disk(small_disk.EMPTY))
-ON_SMALL_DISK, OFF_SMALL_DISK = _on_disk(small_disk.GIVE), _on_disk(small_disk.TAKE)
 # The primary hands its role over when it is stopped for its other disk, and gets it back.
+BECOME_PRIMARY = (
+    'docker exec "$1" mysql -uroot'
+    " --execute 'SELECT group_replication_set_as_primary(@@server_uuid)'"
+)
+DISK_FULL = ("had its disk filled", _small_disk("fill"), _small_disk("empty"))
+ON_SMALL_DISK, OFF_SMALL_DISK = _small_disk("give"), _small_disk("take")
 DISK_ROLES: Mapping[str, Make] = {
-    "mysql-primary": _on_disk(small_disk.GIVE, small_disk.BECOME_PRIMARY),
+    "mysql-primary": lambda target: (
+        *ON_SMALL_DISK(target),
+        *_on_container(BECOME_PRIMARY)(target),
+    ),
     "mysql-replica": ON_SMALL_DISK,
     "cassandra": ON_SMALL_DISK,
 }

@@ -124,28 +124,26 @@ def set_state(lab: Lab, servers: Iterable[str], state: str) -> None:
 
 def states(lab: Lab) -> dict[str, dict[str, Server]]:
     """Each balancer's view of the web servers."""
+    names = lab.topology.settings.balancers
+    return together({name: partial(_servers, lab.nodes[name]) for name in names})
 
-    def look(name: str) -> dict[str, Server]:
-        found = haproxy.servers(_ask(lab.nodes[name], f"show stat {BACKEND} 4 -1"))
-        if not found:
-            raise RemoteError(f"{name}: HAProxy names no web server: {REMEDY}")
-        return found
 
-    return together({name: partial(look, name) for name in lab.topology.settings.balancers})
+def _servers(balancer: Node) -> dict[str, Server]:
+    found = haproxy.servers(_ask(balancer, f"show stat {BACKEND} 4 -1"))
+    if not found:
+        raise RemoteError(f"{balancer.name}: HAProxy names no web server: {REMEDY}")
+    return found
 
 
 def taken_out(lab: Lab) -> frozenset[str]:
     """The web servers that a task drained, and did not live to give back."""
-    return frozenset().union(*_taken_out(lab).values())
+    names = lab.topology.settings.balancers
+    found = together({name: partial(_taken_out, lab.nodes[name]) for name in names})
+    return frozenset().union(*found.values())
 
 
-def _taken_out(lab: Lab) -> dict[str, frozenset[str]]:
-    """Each balancer's."""
-
-    def look(name: str) -> frozenset[str]:
-        return haproxy.taken_out(_ask(lab.nodes[name], f"show servers state {BACKEND}"))
-
-    return together({name: partial(look, name) for name in lab.topology.settings.balancers})
+def _taken_out(balancer: Node) -> frozenset[str]:
+    return haproxy.taken_out(_ask(balancer, f"show servers state {BACKEND}"))
 
 
 @contextmanager
@@ -192,9 +190,13 @@ def reopen(lab: Lab) -> None:
 
 
 def closed(lab: Lab) -> bool:
-    """Whether every balancer has drained all its web servers."""
-    drained = _taken_out(lab)
-    return all(drained[name] == view.keys() for name, view in states(lab).items())
+    """Whether every balancer that runs has drained all its web servers."""
+    balancers = map(lab.nodes.__getitem__, lab.topology.settings.balancers)
+    return all(
+        _taken_out(node) == _servers(node).keys()
+        for node in balancers
+        if (found := node.observe().containers.get("haproxy")) and found.state == "running"
+    )
 
 
 def _known(lab: Lab) -> tuple[str, ...]:

@@ -45,8 +45,7 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
         manifest = checked(folder)
         release = lab.require_release()
         if lab.half_restored():
-            # One that died since is brought up by no other task.
-            balancers.configure(lab, release)
+            _start_balancers_closed(lab, release)
         _require_fitting(lab, release, manifest, replace=replace)
     with phase("site closed"):
         _close(lab, release, manifest, replace=replace)
@@ -65,6 +64,15 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
         _wait_web_well(lab)
         balancers.reopen(lab)
     return manifest
+
+
+def _start_balancers_closed(lab: Lab, release: Release) -> None:
+    """Of a half restored lab: one that died since is brought up by no other task, and opens the
+    site, which those that run may have closed."""
+    closed = balancers.closed(lab)
+    balancers.configure(lab, release)
+    if closed:
+        balancers.close(lab)
 
 
 def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace: bool) -> None:

@@ -1,15 +1,14 @@
 """A MySQL server whose disk fills: it hands over in time, ends when nothing is left, comes back.
 
-On a small disk of its own (lab/drills/small_disk.py). Nobody does more than fill and empty it.
+On a small disk of its own (lab-small-disk). Nobody does more than fill and empty it.
 """
 
 from contextlib import contextmanager
 
 import pytest
 
-from lab.drills import small_disk
-from lab.drills.faults import VOLUMES
 from lab.remote import wait_until
+from lab.site import volume_folder
 from tests.lab import data_faults, mysql_group
 from tests.lab.data_faults import sql
 from tests.lab.mysql_group import SERVERS
@@ -20,8 +19,8 @@ from tests.lab.written import table
 SHORT, FULL, LITTLE = 32, 2, 100
 SECONDS = 60
 
-DISK = VOLUMES["mysql"]
-FILLER = f"{DISK}/{small_disk.FILLER}"
+DISK = volume_folder("mysql")
+FILLER = f"{DISK}/filled-by-a-drill"
 LEAVE = """
 mountpoint "$1"
 truncate --size 0 "$2"

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lab.drills import faults, guard, report, small_disk
+from lab.drills import faults, guard, report
 from lab.drills.faults import Command, Target
 from lab.drills.ledger import Request, verdict
 from lab.drills.picture import picture
@@ -205,28 +205,25 @@ def test_what_a_fault_does_and_what_takes_it_back(name, do, undo):
     assert [(one.node, *one.argv) for one in fault.undo(HIT)] == [undo]
 
 
-def argvs(commands):
-    """Without what every script begins with."""
-    return [(one.node, *one.argv[2:]) for one in commands]
-
-
 @pytest.mark.parametrize(
-    ("name", "prepared"),
+    ("name", "service"),
     [
-        ("mysql-primary-disk-full", [small_disk.GIVE, small_disk.BECOME_PRIMARY]),
-        ("mysql-replica-disk-full", [small_disk.GIVE]),
-        ("cassandra-disk-full", [small_disk.GIVE]),
+        ("mysql-primary-disk-full", "mysql"),
+        ("mysql-replica-disk-full", "mysql"),
+        ("cassandra-disk-full", "cassandra"),
     ],
 )
-def test_a_disk_is_filled_that_is_small_and_nobody_else_s(name, prepared):
-    fault = KNOWN[name]
-    service = "cassandra" if name.startswith("cassandra") else "mysql"
-    target = replace(HIT, container=service)
-    hit = ("bash", service, f"/var/lib/docker/volumes/{service}_data/_data")
-    assert argvs(fault.prepare(target)) == [("ubuntu2", script, *hit) for script in prepared]
-    assert argvs(fault.do(target)) == [("ubuntu2", small_disk.FILL, *hit)]
-    assert argvs(fault.undo(target)) == [("ubuntu2", small_disk.EMPTY, *hit)]
-    assert argvs(fault.restore(target)) == [("ubuntu2", small_disk.TAKE, *hit)]
+def test_a_disk_is_filled_that_is_small_and_nobody_else_s(name, service):
+    fault, target = KNOWN[name], replace(HIT, container=service)
+
+    def small_disk(action):
+        return ("ubuntu2", "lab-small-disk", action, service)
+
+    given, *more = [(one.node, *one.argv) for one in fault.prepare(target)]
+    assert given == small_disk("give")
+    assert len(more) == (name == "mysql-primary-disk-full")
+    for make, action in ((fault.do, "fill"), (fault.undo, "empty"), (fault.restore, "take")):
+        assert [(one.node, *one.argv) for one in make(target)] == [small_disk(action)]
 
 
 def test_other_faults_need_nothing_before():
@@ -234,12 +231,21 @@ def test_other_faults_need_nothing_before():
     assert not any(fault.prepare(HIT) or fault.restore(HIT) for fault in others)
 
 
-def test_a_disk_that_is_none_of_its_own_is_not_filled(tmp_path):
-    argv = ("bash", "-euc", small_disk.FILL, "bash", "mysql", str(tmp_path))
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("fill", "mysql"), 1, "/var/lib/docker/volumes/mysql_data/_data"),
+        (("fill", "cassandra"), 1, "/var/lib/docker/volumes/cassandra_data/_data"),
+        (("fill", "django"), 2, "usage: lab-small-disk give|fill|empty|take mysql|cassandra"),
+        (("drop", "mysql"), 2, "usage: "),
+        ((), 2, "usage: "),
+    ],
+)
+def test_no_disk_is_filled_but_a_small_one(arguments, status, said):
+    argv = ("bash", FOLDER / "provision/node/files/lab-small-disk", *arguments)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert done.stdout == f"{tmp_path} is not a mountpoint\n"
-    assert list(tmp_path.iterdir()) == []
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
