@@ -52,25 +52,29 @@ class Report:
         return max((one.seconds for one in self.requests), default=0.0)
 
     def without(self, kinds: Sequence[str], event: Event) -> float:
-        """Seconds without one of these kinds, from the fault to full health: the worst kind's.
+        """Seconds without one of these kinds, if they began while the fault lasted, and however
+        long after it they ended: the worst kind's.
 
-        It can't be told finer than the pause between two requests of the kind.
+        It can't be told finer than the pause between two requests of the kind. What begins later
+        is the doctor's doing, who asks all of the lab on the users' processors.
         """
         return max(
             longest_gap(
                 (one.ended for one in self.requests if one.kind == kind and not one.wrong),
                 event.injected,
+                event.healed,
                 event.well,
             )
             for kind in kinds
         )
 
 
-def longest_gap(moments: Iterable[float], begin: float, end: float) -> float:
-    """Seconds within begin and end without any of these moments."""
+def longest_gap(moments: Iterable[float], begin: float, last: float, end: float) -> float:
+    """Seconds within begin and end without any of these moments, if they begin before `last`."""
     within = sorted(moment for moment in moments if begin < moment < end)
     bounds = [begin, *within, end]
-    return max(after - before for before, after in zip(bounds, bounds[1:], strict=False))
+    gaps = zip(bounds, bounds[1:], strict=False)
+    return max(after - before for before, after in gaps if before < last)
 
 
 HEADER = (

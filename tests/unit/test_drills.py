@@ -86,13 +86,16 @@ def test_a_ledger_that_nobody_compared_is_no_proof(kind):
         ([], 10.0),
         ([5.0], 5.0),
         ([1.0, 2.0, 9.0], 7.0),
-        # What was before the fault, or after it, does not fill a gap.
-        ([-1.0, 0.0, 4.0, 12.0], 6.0),
+        # What was before the fault does not fill a gap, nor what was after full health.
+        ([-1.0, 0.0, 12.0], 10.0),
         ([9.0, 3.0, 6.0], 3.0),
+        # One that began while the fault lasted counts whole, one that began later not at all.
+        ([1.0, 2.0, 3.9], 6.1),
+        ([1.0, 2.0, 4.0], 2.0),
     ],
 )
 def test_the_longest_time_without_an_answer(moments, seconds):
-    assert longest_gap(moments, 0.0, 10.0) == seconds
+    assert longest_gap(moments, 0.0, 4.0, 10.0) == pytest.approx(seconds)
 
 
 EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 9.0)
