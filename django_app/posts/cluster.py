@@ -15,7 +15,8 @@ from cassandra.policies import (
 from django.conf import settings
 
 CONNECT_TIMEOUT = 2.0  # seconds
-# Two busy cores may let a statement wait two; the balancer asks another web server after five.
+# On two busy cores a statement may wait for two. A page takes several: after five the balancer asks
+# another web server.
 REQUEST_TIMEOUT = 4.0
 # A paused node costs a request this long instead of a time-out: another replica is asked too.
 # Only statements marked as idempotent are sent twice.

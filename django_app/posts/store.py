@@ -59,7 +59,8 @@ _store: Store | None = None
 
 
 def connected() -> Store:
-    """The process's one session, made at first use: a session does not survive uWSGI's fork."""
+    """The process's one session, made at first use: by uWSGI's workers once they were forked
+    (project/wsgi.py), as a session does not survive that."""
     global _store  # noqa: PLW0603 - one session per process
     if _store is None:
         if not _lock.acquire(timeout=CONNECT_TIMEOUT):

@@ -3,10 +3,14 @@
 import logging
 import os
 
-import uwsgi
 from django.core.wsgi import get_wsgi_application
 
 from posts import store
+
+try:
+    import uwsgi
+except ModuleNotFoundError:  # Django's own development server
+    uwsgi = None
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
@@ -25,5 +29,6 @@ def connect() -> None:
         logger.warning("starting without Cassandra: %s", error)
 
 
-# Not before the fork: the connections' threads do not survive it.
-uwsgi.post_fork_hook = connect
+if uwsgi:
+    # Not before the fork: the connections' threads do not survive it.
+    uwsgi.post_fork_hook = connect

@@ -5,8 +5,9 @@
 set -u
 export LC_ALL=C
 
+# One process each, as the container may have few, and one may outlive this script.
 hears() { # ADDRESS
-  [[ $(timeout 2.5 bash -c ': <>"/dev/tcp/$1/9"' hears "$1" 2>&1) == *'Connection refused'* ]]
+  [[ $(exec socat /dev/null "TCP4:$1:9,connect-timeout=2.5" 2>&1) == *'Connection refused'* ]]
 }
 
 main() {

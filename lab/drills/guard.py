@@ -7,6 +7,7 @@ all that it was told and that stands, the latest first.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -158,11 +159,20 @@ def main() -> int:
         else:
             undo = standing.pop()
             answer = _tried(undo) if message == BACK else READY
-        print(answer, flush=True)
+        _answer(answer)
     failed = [said for said in map(_tried, reversed(standing)) if said != READY]
     for said in failed:
         print(f"{time.strftime('%F %T')} not taken back: {said}", file=sys.stderr)
     return bool(failed)
+
+
+def _answer(answer: str) -> None:
+    """A drill that was killed while it waited for it reads none."""
+    try:
+        print(answer, flush=True)
+    except BrokenPipeError:
+        # Or Python would try it again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tried(undo: tuple[Command, ...]) -> str:

@@ -44,8 +44,8 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
     with phase("checked"):
         manifest = checked(folder)
         release = lab.require_release()
-        if lab.half_restored():
-            _start_balancers_closed(lab, release)
+        if half := lab.half_restored():
+            _close_again(lab, release, half, replace=replace)
         _require_fitting(lab, release, manifest, replace=replace)
     with phase("site closed"):
         _close(lab, release, manifest, replace=replace)
@@ -66,12 +66,19 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
     return manifest
 
 
-def _start_balancers_closed(lab: Lab, release: Release) -> None:
-    """Of a half restored lab: one that died since is brought up by no other task, and opens the
-    site, which those that run may have closed."""
-    closed = balancers.closed(lab)
-    balancers.configure(lab, release)
-    if closed:
+def _close_again(lab: Lab, release: Release, half: str, *, replace: bool) -> None:
+    """A balancer of a half restored lab that died since is brought up by no other task, and opens
+    the site. Raises LabError, before anything is touched, if users may have written to it."""
+    say("lab", f"a restore of {half} was cut off: beginning again")
+    if not replace and not balancers.closed(lab):
+        raise LabError(
+            f"the restore of {half} was cut off, and a balancer that ended or was started since may"
+            " have opened the site: `--replace` removes what is there, also what users wrote since"
+        )
+    try:
+        balancers.configure(lab, release)
+    finally:
+        resume()
         balancers.close(lab)
 
 
@@ -90,14 +97,7 @@ def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace:
     there = rows_of_posts(lab, release)
     if there.columns != manifest.columns:
         raise refused(manifest.name, "the posts' tables have other columns in this release")
-    if half := lab.half_restored():
-        say("lab", f"a restore of {half} was cut off: beginning again")
-        if not replace and not balancers.closed(lab):
-            raise LabError(
-                f"the restore of {half} was cut off, and a balancer that was started since has"
-                " opened the site: `--replace` removes what is there, also what users wrote since"
-            )
-    elif not replace:
+    if not replace and not lab.half_restored():
         _require_empty(lab, there)
 
 

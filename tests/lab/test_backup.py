@@ -347,7 +347,7 @@ def test_what_users_wrote_into_half_a_restore_is_not_removed_unasked(running, re
 
     ended = fab("restore", f"--name={name}")
     assert ended.returncode == 1
-    assert "a balancer that was started since has opened the site: `--replace`" in ended.stderr
+    assert "may have opened the site: `--replace`" in ended.stderr
 
     ended = fab("restore", f"--name={name}", "--replace")
     assert ended.returncode == 0, ended.stderr

@@ -224,7 +224,8 @@ def test_a_disk_is_filled_that_is_small_and_nobody_else_s(name, service):
 
     given, *more = [(one.node, *one.argv) for one in fault.prepare(target)]
     assert given == small_disk("give")
-    assert len(more) == (name == "mysql-primary-disk-full")
+    again = ("ubuntu2", *SHELL, faults.BECOME_PRIMARY, "bash", "mysql")
+    assert more == ([again] if name == "mysql-primary-disk-full" else [])
     for make, action in ((fault.do, "fill"), (fault.undo, "empty"), (fault.restore, "take")):
         assert [(one.node, *one.argv) for one in make(target)] == [small_disk(action)]
 
@@ -234,21 +235,32 @@ def test_other_faults_need_nothing_before():
     assert not any(fault.prepare(HIT) or fault.restore(HIT) for fault in others)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (("fill", "mysql"), 1, "/var/lib/docker/volumes/mysql_data/_data"),
-        (("fill", "cassandra"), 1, "/var/lib/docker/volumes/cassandra_data/_data"),
-        (("fill", "django"), 2, "usage: lab-small-disk give|fill|empty|take mysql|cassandra"),
-        (("drop", "mysql"), 2, "usage: "),
-        ((), 2, "usage: "),
-    ],
-)
-def test_no_disk_is_filled_but_a_small_one(arguments, status, said):
-    argv = ("bash", FOLDER / "provision/node/files/lab-small-disk", *arguments)
+SMALL_DISK = FOLDER / "provision/node/files/lab-small-disk"
+
+
+@pytest.mark.parametrize("service", ["mysql", "cassandra"])
+def test_no_disk_is_filled_but_a_small_one(tmp_path, service):
+    script = SMALL_DISK.read_text()
+    for folder in ("/var/lib/docker/volumes", "/run/lock"):
+        assert folder in script
+        script = script.replace(folder, str(tmp_path))
+    volume = tmp_path / f"{service}_data/_data"
+    volume.mkdir(parents=True)
+    argv = ("bash", "-c", script, "lab-small-disk", "fill", service)
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == status
-    assert said in done.stdout + done.stderr
+    assert done.returncode != 0
+    assert done.stdout == f"{volume} is not a mountpoint\n"
+    assert list(volume.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("fill", "django"), ("drop", "mysql"), ("fill",), ()])
+def test_what_is_no_small_disk_of_the_lab_is_refused(arguments):
+    argv = ("bash", SMALL_DISK, *arguments)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.split("\n")[0]) == (
+        2,
+        "usage: lab-small-disk give|fill|empty|take mysql|cassandra",
+    )
 
 
 @pytest.mark.parametrize(
@@ -333,20 +345,38 @@ with guard(Path(sys.argv[2])) as guarding:
         run(do)
         print("done", flush=True)
         sys.stdin.read()
+        print("ends", flush=True)
+"""
+UNDO_FAILS = """
+import sys
+from pathlib import Path
+from lab.drills import guard
+from lab.drills.faults import Command
+from lab.errors import LabError
+END_THE_GUARD = "kill $(awk '{{print $4}}' /proc/$PPID/stat)"
+with guard.guard(Path(sys.argv[1])) as guarding:
+    try:
+        with guarding.standing((Command("", ("sh", "-c", END_THE_GUARD)),)):
+            raise {raised}
+    except LabError as error:
+        print("LabError", error)
+    except KeyboardInterrupt:
+        print("KeyboardInterrupt")
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("moment", ["begins", "done"])
+@pytest.mark.parametrize("moment", ["begins", "done", "ends"])
 def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number, moment):
-    """Also while the fault is still being injected: what does that goes on without the drill.
+    """Also while the fault is still being injected, which goes on without the drill, and while it
+    is being taken back, which nobody waits for any more.
 
     The latest is taken back first: what the users wrote is removed once the lab is well.
     """
     did, order = tmp_path / "broken", tmp_path / "order"
     scripts = (
         f"touch {did}.begun; sleep 1; touch {did}",
-        f"rm {did} && echo healed >> {order}",
+        f"sleep 0.5; rm {did} && echo healed >> {order}",
         f"echo forgotten >> {order}",
     )
     argv = (sys.executable, "-c", DRILL, json.dumps(scripts), str(tmp_path / "guard.log"))
@@ -356,10 +386,23 @@ def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number, m
         for line in drill.stdout:
             if line.strip() == moment:
                 break
+            if line.strip() == "done":
+                drill.stdin.close()
         until(lambda: tmp_path.joinpath("broken.begun").exists())
         drill.send_signal(number)
     until(lambda: order.exists() and order.read_text() == "healed\nforgotten\n")
     assert not did.exists()
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [("KeyboardInterrupt", "KeyboardInterrupt\n"), ("LabError('x')", "LabError not taken back: ")],
+)
+def test_ctrl_c_stays_one_although_something_could_not_be_taken_back(tmp_path, raised, told):
+    argv = (sys.executable, "-c", UNDO_FAILS.format(raised=raised), str(tmp_path / "guard.log"))
+    done = subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(told), done.stderr
+    assert "not taken back: the guard ended" in done.stdout + done.stderr
 
 
 def until(holds):
