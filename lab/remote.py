@@ -69,6 +69,10 @@ class Node:
         # One change of this node at a time: observing and acting on it belong together.
         self.changing = Lock()
 
+    def close(self) -> None:
+        """Ends the connection, and with it an sshd on the node."""
+        self._connection.close()
+
     def run(self, *argv: str) -> str:
         """The standard output of a command run as root. Raises RemoteError if it fails."""
         return self._checked(argv, self.attempt(*argv))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -137,7 +137,8 @@ def run(command: Command) -> str:
     """
     if command.node:
         # A connection of its own: an older one may have died with the node.
-        return Node(command.node).change(*command.argv)
+        with closing(Node(command.node)) as node:
+            return node.change(*command.argv)
     argv = ("flock", str(LOCK), *command.argv)
     LOCK.parent.mkdir(exist_ok=True)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from getpass import getuser
@@ -41,8 +41,9 @@ class Lab:
         return {name: Node(name) for name in self.topology.names}
 
     def reconnect(self) -> None:
-        """Forgets the connections: the machines, or the way to them, have changed."""
-        self.__dict__.pop("nodes", None)
+        """Other connections from now on: the machines, or the way to them, have changed."""
+        for node in self.__dict__.pop("nodes", {}).values():
+            node.close()
 
     def require_route(self) -> None:
         """Raises LabError unless the lab's network is this machine's own neighbour.
@@ -65,7 +66,10 @@ class Lab:
         lost: what is done if the builder, which keeps the lock, goes down meanwhile.
         """
         who = f"{getuser()} on {gethostname()}"
-        with self.builder.holding("lab-lock", f"fab {task}", who, lost=lost):
+        self.require_route()
+        # A connection of its own, which outlives `reconnect`.
+        keeper = Node(self.topology.builder)
+        with closing(keeper), keeper.holding("lab-lock", f"fab {task}", who, lost=lost):
             # What a killed task had begun on a node goes on there until it is done.
             together({name: node.wait_unchanging for name, node in self.nodes.items()})
             if task not in BESIDE_A_HALF_RESTORE and (half := self.half_restored()):

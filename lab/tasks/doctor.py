@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Hashable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
@@ -96,11 +96,12 @@ def _paths(lab: Lab) -> tuple[str, ...]:
 def _examine(lab: Lab, name: str, paths: tuple[str, ...]) -> Examined | Failure:
     commands = questions.commands(lab.topology, name, paths)
     asked = json.dumps({"commands": commands, "inside": questions.inside(lab.topology, name)})
-    node, sent = Node(name, greeting_seconds=GREETING_SECONDS), time.time()
-    try:
-        told = node.run("lab-examine", asked)
-    except LabError as error:
-        return nodes.no_answer(lab.topology.name, name, str(error), _machine(lab, name))
+    sent = time.time()
+    with closing(Node(name, greeting_seconds=GREETING_SECONDS)) as node:
+        try:
+            told = node.run("lab-examine", asked)
+        except LabError as error:
+            return nodes.no_answer(lab.topology.name, name, str(error), _machine(lab, name))
     return examined(json.loads(told), sent, time.time())
 
 

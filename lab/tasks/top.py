@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from threading import Thread
 
@@ -42,8 +42,9 @@ class View:
     def _keep_up(self, name: str) -> None:
         while True:
             try:
-                for line in Node(name).lines("lab-sample", text=self._account, seconds=SILENCE):
-                    self.seen[name] = self.seen[name].then(json.loads(line))
+                with closing(Node(name)) as node:
+                    for line in node.lines("lab-sample", text=self._account, seconds=SILENCE):
+                        self.seen[name] = self.seen[name].then(json.loads(line))
             except LabError as error:
                 self.seen[name] = Seen(trouble=str(error).partition(": ")[2])
             time.sleep(1)

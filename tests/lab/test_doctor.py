@@ -295,6 +295,26 @@ def test_on_a_healthy_lab_it_finds_nothing(capsys):
         print(f"\nhealthy: {done.stderr.strip()} ({seconds:.1f} s)")
 
 
+def test_it_leaves_no_connection_open(running):
+    """Who waits for a healthy lab asks it again and again, drills for an hour."""
+    node = running.nodes[TOPOLOGY.names[0]]
+
+    def connections():
+        listed = node.run("ss", "--no-header", "--numeric", "state", "established", "sport = :22")
+        return len(listed.splitlines())
+
+    before = connections()
+    for _ in range(3):
+        examine(running)
+    wait_until(
+        "no more connections than before",
+        connections,
+        lambda now: now <= before,
+        seconds=HEALED_SECONDS,
+        advice=lambda _: "Node.close",
+    )
+
+
 @pytest.mark.parametrize(("break_it", "culprits"), ROWS)
 def test_the_culprit_is_named_and_nothing_else(running, request, capsys, break_it, culprits):
     try:
