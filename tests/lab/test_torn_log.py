@@ -37,6 +37,7 @@ def test_a_node_that_dies_amid_the_replay_of_a_torn_commit_log_starts_again(runn
     name = TOPOLOGY.settings.cassandra[0]
     node = running.nodes[name]
     folder = f"{volume_folder('cassandra')}/commitlog"
+    wait_well(running)
     try:
         said = node.run("python3", "-c", TEAR_AND_KILL_AMID_THE_REPLAY, folder, str(SECONDS))
         assert said.split() == ["True", "1"], "it was not amid the replay"
