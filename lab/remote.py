@@ -29,7 +29,7 @@ from lab.progress import go_on, interrupt
 from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.2
 # Bytes read from a command at once.
 PART = 128 * 1024
 # No command takes longer, not even an image that is built from nothing.

@@ -47,6 +47,7 @@ install_files() {
   install -m 0755 -t /usr/local/sbin \
     "$files"/lab-{firewall,follow,limit-writes,observe,base-image,import-base,build,hand-over,lock} \
     "$files"/lab-{logs,sample,trace,examine,reach,ask-cassandra,give-address,small-disk}
+  install -m 0644 -t /usr/local/sbin "$files"/lab_docker.py
   install -m 0644 -t /etc/systemd/system "$files"/lab-{firewall,follow,builder}.service
   install -m 0644 "$files"/lab-sysctl.conf /etc/sysctl.d/lab.conf
   sysctl --quiet --load /etc/sysctl.d/lab.conf
