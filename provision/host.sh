@@ -89,7 +89,7 @@ docker_answers() {
 
 # The process that the pid file names is a daemon: at work, starting, or still dying.
 dockerd_lives() {
-  [ "$(cat "/proc/$(cat "$DOCKERD_PID")/comm" 2>/dev/null)" = dockerd ]
+  [ "$(cat "/proc/$(cat "$DOCKERD_PID" 2>/dev/null)/comm" 2>/dev/null)" = dockerd ]
 }
 
 start_docker() {
