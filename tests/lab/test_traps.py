@@ -256,8 +256,8 @@ def test_a_published_port_accepts_with_nothing_behind_it(bench):
 
 
 def test_sigterm_makes_uwsgi_reload_and_a_stop_take_all_its_time(bench):
-    hook = "hook-master-start = unix_signal:15 gracefully_kill_them_all\n"
-    plain(bench, "trap-django-reloads", over={UWSGI_INI: without(SOURCES[UWSGI_INI], hook)})
+    cure = "hook-master-start = unix_signal:15 grace_them_all\nexit-on-reload = true\n"
+    plain(bench, "trap-django-reloads", over={UWSGI_INI: without(SOURCES[UWSGI_INI], cure)})
     assert bench.stop("trap-django-reloads", 1) == KILLED
     plain(bench, "trap-django", publish=PORT)
     with ThreadPoolExecutor() as pool:
