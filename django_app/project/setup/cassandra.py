@@ -46,8 +46,7 @@ class Wanted:
 
 
 def initialize(say: Say, wanted: Wanted) -> None:
-    keep_admin(wanted, say)
-    with logged_in(ADMIN, wanted.admin_password, say) as session:
+    with administering(wanted, say) as session:
         drop_default_admin(session, say)
         for keyspace in dict.fromkeys([wanted.keyspace, *(role.keyspace for role in wanted.roles)]):
             keep_keyspace(session, keyspace, wanted.replication, say)
@@ -57,29 +56,40 @@ def initialize(say: Say, wanted: Wanted) -> None:
             keep_role(session, role, say)
 
 
-def keep_admin(wanted: Wanted, say: Say) -> None:
-    """Leaves a ring whose accounts are replicated and in which ADMIN can log in."""
+@contextmanager
+def administering(wanted: Wanted, say: Say) -> Iterator[Session]:
+    """A session of ADMIN, in a ring whose accounts are replicated.
+
+    One where it can be: each costs a password's hash on every node.
+    """
 
     def attempt() -> Session:
-        if can_log_in(ADMIN, wanted.admin_password):
-            return opened(ADMIN, wanted.admin_password)
-        return opened(DEFAULT_ADMIN, DEFAULT_ADMIN)
+        return logged_in(ADMIN, wanted.admin_password) or opened(DEFAULT_ADMIN, DEFAULT_ADMIN)
 
     subject = f"Cassandra to accept {ADMIN} with the password in its file, or {DEFAULT_ADMIN}"
     session = wait_for(subject, attempt, errors=NOT_YET, say=say)
     try:
         wait_for_replicas(session, wanted.replication_factor, say)
         replicate_accounts(session, wanted.replication, say)
-        if role_exists(session, ADMIN):
-            say(f"superuser {ADMIN}: was there")
+        if session.cluster.auth_provider.username != ADMIN:
+            session = make_admin(session, wanted.admin_password, say)
         else:
-            options = (
-                f"PASSWORD = {quoted(wanted.admin_password)} AND SUPERUSER = true AND LOGIN = true"
-            )
-            define(session, f"CREATE ROLE {ADMIN} WITH {options}")
-            say(f"superuser {ADMIN}: created")
+            say(f"superuser {ADMIN}: was there")
+        yield session
     finally:
         session.cluster.shutdown()
+
+
+def make_admin(session: Session, password: str, say: Say) -> Session:
+    """ADMIN's own session, instead of that which made it."""
+    if not role_exists(session, ADMIN):
+        options = f"PASSWORD = {quoted(password)} AND SUPERUSER = true AND LOGIN = true"
+        define(session, f"CREATE ROLE {ADMIN} WITH {options}")
+        say(f"superuser {ADMIN}: created")
+    session.cluster.shutdown()
+    return wait_for(
+        f"Cassandra to accept {ADMIN}", lambda: opened(ADMIN, password), errors=NOT_YET, say=say
+    )
 
 
 def wait_for_replicas(session: Session, count: int, say: Say) -> None:
@@ -186,26 +196,21 @@ def opened(user: str, password: str) -> Session:
         raise
 
 
-@contextmanager
-def logged_in(user: str, password: str, say: Say) -> Iterator[Session]:
-    session = wait_for(
-        f"Cassandra to accept {user}", lambda: opened(user, password), errors=NOT_YET, say=say
-    )
+def logged_in(user: str, password: str) -> Session | None:
+    """None if the password is refused; raises if nobody could be asked."""
     try:
-        yield session
-    finally:
-        session.cluster.shutdown()
+        return opened(user, password)
+    except NoHostAvailable as error:
+        if any(isinstance(cause, AuthenticationFailed) for cause in error.errors.values()):
+            return None
+        raise
 
 
 def can_log_in(user: str, password: str) -> bool:
-    """False if the password is refused; raises if nobody could be asked."""
-    try:
-        opened(user, password).cluster.shutdown()
-    except NoHostAvailable as error:
-        if any(isinstance(cause, AuthenticationFailed) for cause in error.errors.values()):
-            return False
-        raise
-    return True
+    session = logged_in(user, password)
+    if session:
+        session.cluster.shutdown()
+    return session is not None
 
 
 def define(session: Session, statement: str) -> None:
