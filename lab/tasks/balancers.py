@@ -161,7 +161,10 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
         return
     names = " and ".join(known)
     there_are_others = any(view.keys() - set(known) for view in views)
-    if there_are_others and _within(OTHERS_SECONDS, partial(_others_serve, lab, known)):
+    serving = partial(_others_serve, known)
+    if serving(views) or (
+        there_are_others and _within(OTHERS_SECONDS, lambda: serving(states(lab).values()))
+    ):
         set_state(lab, known, "drain")
         _wait_answered(lab, known)
     else:
@@ -203,11 +206,11 @@ def _known(lab: Lab) -> tuple[str, ...]:
     return tuple(sorted({name for view in states(lab).values() for name in view}))
 
 
-def _others_serve(lab: Lab, servers: tuple[str, ...]) -> bool:
+def _others_serve(servers: tuple[str, ...], views: Iterable[dict[str, Server]]) -> bool:
     """Whether every balancer has another server that is up."""
     return all(
         any(other.gets_requests for name, other in view.items() if name not in servers)
-        for view in states(lab).values()
+        for view in views
     )
 
 
