@@ -20,7 +20,10 @@ LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),
     (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/lab", "tests/browser"),
 )
-ALL = (*LAB[:-1], (PYTHON, "-m", "pytest", "--quiet", "tests/lab", "tests/browser"))
+ALL = (
+    *LAB[:-1],
+    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/lab", "tests/browser"),
+)
 
 
 def main(arguments: list[str]) -> int:

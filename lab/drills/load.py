@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from itertools import count
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
 from lab.client import Answer, Client, hidden
@@ -55,8 +55,9 @@ class Load:
         # Of a failed post its form is sent again: a refusal for good would be a mistake of ours.
         self._unsent: deque[tuple[str, dict[str, str]]] = deque()
         self._done = Event()
-        # Each user's, held while it acts.
+        # Each user's, held while it acts; and when those who wait for an answer asked.
         self._acting = [Lock() for _, users, _ in USERS for _ in range(users)]
+        self._waiting: dict[int, float] = {}
         self._errors: list[Exception] = []
         self._admin = self._signed_in("admin", admin_password)
         self._make_writer()
@@ -111,6 +112,10 @@ class Load:
         """The kinds of requests that began after that and were answered well."""
         return frozenset(one.kind for one in self.requests if one.began > moment and not one.wrong)
 
+    def waiting_since_before(self, moment: float) -> bool:
+        """Whether somebody still waits for an answer who asked before that."""
+        return any(asked < moment for asked in tuple(self._waiting.values()))
+
     def _go_on(self, act: Callable[[], None], first: float, pause: float, acting: Lock) -> None:
         due = time.monotonic() + first
         while not self._done.wait(max(0.0, due - time.monotonic())):
@@ -119,17 +124,20 @@ class Load:
                     act()
             except Exception as error:  # noqa: BLE001 - told when the users stop
                 self._errors.append(error)
-            due = max(due + pause, time.monotonic())
+            due = next_due(due, pause, time.monotonic())
 
     def _asked(self, kind: str, ask: Callable[[], Any], key: str = "") -> Any:
         """The answer, noted; None if it was wrong."""
         began, wrong, answer = time.monotonic(), "", None
+        self._waiting[get_ident()] = began
         try:
             answer = ask()
         except Wrong as error:
             wrong = str(error)
         except OSError as error:
             wrong = type(getattr(error, "reason", error)).__name__
+        finally:
+            del self._waiting[get_ident()]
         if kind == "session" and answer:
             key = answer
         request = Request(kind, key, began, time.monotonic() - began, wrong)
@@ -193,6 +201,15 @@ class Load:
         if "/login/" in headers["Location"]:
             raise Wrong("302 to the sign-in page")
         return True
+
+
+def next_due(due: float, pause: float, now: float) -> float:
+    """When a user acts next that was due then and is done now: what it missed it does not catch up.
+
+    Each user keeps its turn among the others: all who were held up together would come together
+    from then on, and nobody in between.
+    """
+    return due + pause * (max(0.0, now - due) // pause + 1)
 
 
 def _require(client: Client, act: Callable[[], Answer]) -> None:

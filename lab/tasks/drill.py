@@ -216,10 +216,11 @@ def _last(load: Load, struck: float) -> None:
 
 
 def _wait_served(load: Load, moment: float) -> None:
+    """Also until nobody waits any more for what was asked before: that is this fault's, too."""
     wait_until(
         "every kind of request answered well",
         lambda: load.served_since(moment),
-        lambda kinds: kinds.issuperset(KINDS),
+        lambda kinds: kinds.issuperset(KINDS) and not load.waiting_since_before(moment),
         seconds=SERVED,
         advice=lambda _: "`fab doctor`",
     )

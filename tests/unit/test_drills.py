@@ -13,6 +13,7 @@ import pytest
 from lab.drills import faults, guard, report
 from lab.drills.faults import Command, Target
 from lab.drills.ledger import Request, verdict
+from lab.drills.load import next_due
 from lab.drills.picture import picture
 from lab.drills.report import Event, Report, longest_gap
 from lab.errors import LabError
@@ -34,6 +35,15 @@ ALL = {
     "account": {"ubuntu1": ["drill-1-000001"], "ubuntu2": ["drill-1-000001"]},
     "session": {"the site": ["5e55"]},
 }
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    # Every 8 s, and due at 3: done at once, late, and after two turns were missed.
+    [(3.0, 11.0), (10.9, 11.0), (11.1, 19.0), (30.0, 35.0)],
+)
+def test_a_user_who_waited_long_keeps_its_turn_among_the_others(now, due):
+    assert next_due(3.0, 8.0, now) == due
 
 
 @pytest.mark.parametrize(
