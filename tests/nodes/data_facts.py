@@ -38,6 +38,10 @@ def cassandra():
             name: keyspaces[name].replication_strategy.export_for_schema()
             for name in ("system_auth", settings.CASSANDRA_KEYSPACE)
         },
+        "speculative_retry": {
+            name: table.options["speculative_retry"]
+            for name, table in keyspaces[settings.CASSANDRA_KEYSPACE].tables.items()
+        },
         "refused": refused(session),
         "commitlog_sync": running_setting("commitlog_sync"),
         "default_superuser": login("cassandra", "cassandra"),

@@ -8,7 +8,7 @@ from cassandra import AuthenticationFailed, DriverException
 from cassandra.cluster import NoHostAvailable, Session
 
 from posts.cluster import cluster
-from posts.schema import TABLES, Column, create_table
+from posts.schema import SPECULATIVE_RETRY, TABLES, Column, create_table
 from project.setup.waiting import Say, SetupFailed, wait_for
 
 ADMIN = "lab_admin"
@@ -156,9 +156,22 @@ def keep_table(
         say(f"table {keyspace}.{name}: created")
     elif found == set(columns):
         say(f"table {keyspace}.{name}: was there")
+        keep_speculative_retry(session, keyspace, name, say)
     else:
         differing = ", ".join(sorted(column.name for column in found ^ set(columns)))
         raise SetupFailed(f"table {keyspace}.{name}: differs from posts/schema.py in: {differing}")
+
+
+def keep_speculative_retry(session: Session, keyspace: str, table: str, say: Say) -> None:
+    query = (
+        "SELECT speculative_retry FROM system_schema.tables"
+        " WHERE keyspace_name = %s AND table_name = %s"
+    )
+    found = session.execute(query, (keyspace, table)).one().speculative_retry
+    if found != SPECULATIVE_RETRY:
+        wanted = f"speculative_retry = '{SPECULATIVE_RETRY}'"
+        define(session, f"ALTER TABLE {keyspace}.{table} WITH {wanted}")
+        say(f"table {keyspace}.{table}: {wanted}, was '{found}'")
 
 
 def keep_role(session: Session, role: Role, say: Say) -> None:
