@@ -43,7 +43,8 @@ def _nothing(_: Target) -> tuple[Command, ...]:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """role: who is hit, as lab/tasks/drill.py finds it out; what: in the past tense; prepare: what
-    has to be there before it can be injected; restore: what takes that back."""
+    has to be there before it can be injected; restore: what takes that back; outage: nobody can be
+    served before it is taken back."""
 
     name: str
     role: str
@@ -52,6 +53,7 @@ class Fault:
     undo: Make
     prepare: Make = _nothing
     restore: Make = _nothing
+    outage: bool = False
 
 
 def shell(target: Target, script: str, *arguments: str) -> tuple[Command, ...]:
@@ -247,5 +249,5 @@ def faults(nodes: Iterable[str]) -> dict[str, Fault]:
     found += [
         Fault(f"{node}-{kind}", node, *made) for node in nodes for kind, made in OF_NODES.items()
     ]
-    found.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"]))
+    found.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"], outage=True))
     return {fault.name: fault for fault in found}

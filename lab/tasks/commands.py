@@ -333,7 +333,7 @@ def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
     help={
         "name": "the drill, or `all`, or `soak`: faults drawn by chance",
         "list": "what there is to choose from, instead of a name",
-        "minutes": f"how long a soak injects faults, 1 to {MOST_MINUTES}",
+        "minutes": f"how long a soak goes on, 1 to {MOST_MINUTES}; without it, each fault once",
         "seed": "what a soak draws by: the same number draws the same faults",
     },
 )
@@ -342,7 +342,7 @@ def drill(
     context: Context,
     name: str,
     list: bool = False,  # noqa: A002
-    minutes: str = "10",
+    minutes: str = "0",
     seed: str = "1",
 ) -> None:
     """Inject a fault while users read and write, and compare what they were promised."""
@@ -354,7 +354,7 @@ def drill(
         return
     if name not in known.keys() | {"all", "soak"}:
         raise LabError(f"drill: {name!r} is no drill: see `fab drill --list`, or `all` or `soak`")
-    length = _number("--minutes", minutes, 1, MOST_MINUTES)
+    length = _number("--minutes", minutes, 0, MOST_MINUTES)
     drawn = _number("--seed", seed, 0, 2**31)
     bad = []
     try:

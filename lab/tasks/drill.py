@@ -75,10 +75,9 @@ def drill(lab: Lab, fault: Fault, patience: float = WELL_BEFORE) -> Report:
 
 
 def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
-    """One fault after another, drawn by chance, for so long; none again before all others.
+    """Faults drawn by chance, none again before all others. The same seed draws the same ones.
 
-    The same seed draws the same ones.
-
+    minutes: how long; 0: until each fault was injected once.
     hold: makes sure that nobody else changes the lab.
     """
     ends = time.monotonic() + minutes * 60
@@ -87,14 +86,15 @@ def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
 
     def chosen() -> Iterator[tuple[Fault, random.Random]]:
         for number in count():
+            left = ends - time.monotonic() if minutes else len(drawn) - number
+            if left <= 0:
+                return
             if number % len(drawn) == 0:
                 chance.shuffle(drawn)
-            left = ends - time.monotonic()
-            if left < 0:
-                return
             hold()
             fault = drawn[number % len(drawn)]
-            say("soak", f"{number + 1}: {fault.name}, {left / 60:.0f} minutes to go")
+            to_go = f"with {left / 60:.0f} minutes to go" if minutes else f"of {len(drawn)}"
+            say("soak", f"{number + 1} {to_go}: {fault.name}")
             yield fault, chance
 
     return _run(lab, "soak", chosen(), seed)
@@ -163,7 +163,7 @@ def _inject(lab: Lab, load: Load, guarding: Guard, fault: Fault, hit: tuple[Targ
         say("drill", said)
         commands = _commands(fault.do, hit)
         together({str(number): partial(run, one) for number, one in enumerate(commands)})
-        _last(load, time.monotonic())
+        _last(load, time.monotonic(), SHORTEST if fault.outage else LONGEST)
         healed = time.monotonic()
         say("drill", f"taken back after {healed - injected:.1f} s")
     lab.reconnect()
@@ -207,9 +207,9 @@ def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:
     return tuple(dict.fromkeys(command for one in hit for command in make(one)))
 
 
-def _last(load: Load, struck: float) -> None:
+def _last(load: Load, struck: float, longest: float) -> None:
     """The fault's time: until the users got over it, if they do."""
-    while (now := time.monotonic()) < struck + LONGEST:
+    while (now := time.monotonic()) < struck + longest:
         if now > struck + SHORTEST and load.served_since(struck).issuperset(KINDS):
             return
         time.sleep(POLL)

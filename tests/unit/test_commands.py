@@ -69,7 +69,7 @@ def fab(*arguments, **environment):
         ),
         (
             ("drill", "soak", "--minutes=long"),
-            "lab: --minutes: 'long' should be a number from 1 to 600",
+            "lab: --minutes: 'long' should be a number from 0 to 600",
         ),
         (("top", "--seconds=-1"), "lab: --seconds: '-1' should be a number from 0 to 86400"),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
