@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Event, Lock
+from threading import Lock
 from typing import TypeVar
 
 from lab.errors import LabError
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 _began = time.monotonic()
 _lock = Lock()
-_interrupted = Event()
+_interruptions: list[str] = []
 _phases: dict[str, float] = {}
 
 
@@ -45,23 +45,23 @@ def phases() -> str:
 
 
 def interrupted() -> bool:
-    return _interrupted.is_set()
+    return bool(_interruptions)
 
 
-def interrupt() -> None:
+def interrupt(why: str = "interrupted") -> None:
     """From now on nothing more begins."""
-    _interrupted.set()
+    _interruptions.append(why)
 
 
 def resume() -> None:
     """After an interruption, for what has to be put back."""
-    _interrupted.clear()
+    _interruptions.clear()
 
 
 def go_on() -> None:
-    """Raises LabError once the user has interrupted: what has not begun does not begin."""
-    if _interrupted.is_set():
-        raise LabError("interrupted: run it again to go on")
+    """Raises LabError once the task was interrupted: what has not begun does not begin."""
+    if _interruptions:
+        raise LabError(f"{_interruptions[0]}: run it again to go on")
 
 
 def together(work: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:

@@ -25,7 +25,7 @@ from paramiko.ssh_exception import SSHException
 from lab import docker
 from lab.containers import File, Plan
 from lab.errors import LabError
-from lab.progress import go_on, interrupt
+from lab.progress import go_on
 from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
@@ -184,12 +184,11 @@ class Node:
             channel.close()
 
     @contextmanager
-    def holding(self, *argv: str, lost: Callable[[], None] = interrupt) -> Iterator[None]:
+    def holding(self, *argv: str, lost: Callable[[], None]) -> Iterator[None]:
         """Keeps a command running as root meanwhile; it ends when its standard input does.
 
         Raises RemoteError with the first line that the command prints if that is not `held`. It
-        ends with this program, however that ends. lost: what is done if it ends first; as a rule
-        nothing more begins here.
+        ends with this program, however that ends. lost: what is done if it ends first.
         """
         with self._reaching():
             channel = self._connection.transport.open_session()

@@ -55,4 +55,4 @@ def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
     if found is None or found[0] != volume_folder(service):
         return None
     said = f"a drill's small disk, in memory, lies over {NEEDED[service][0]}'s volume"
-    return Failure(said, on(node, f"sudo lab-small-disk take {service}"))
+    return Failure(said, on(node, f"lab-small-disk take {service}"))

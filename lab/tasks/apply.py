@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from lab import docker
 from lab.containers import Plan
-from lab.progress import go_on, say
+from lab.progress import go_on, say, together
 from lab.remote import Node, RemoteError, wait_until
 
 # Seconds until a container must be healthy. Cassandra is the slowest: about 15 s alone, several
@@ -14,7 +16,15 @@ HOPELESS_RESTARTS = 5
 
 
 def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
-    """Makes the node run the plan's containers of some services. Returns whether it had to act."""
+    """Makes the node run the plan's containers of some services. Returns whether it had to act.
+
+    After Ctrl-C it is ended all the same once a container was stopped.
+    """
+    # Never in the main thread, where Ctrl-C would stop it between a stop and a start.
+    return together({node.name: partial(_apply, node, plan, services)})[node.name]
+
+
+def _apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     go_on()
     part = plan.only(services)
     with node.changing:
@@ -23,9 +33,10 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
         node.put(files)
         # Also when its file is as it was: a task that was cut off may have written it and no more.
         node.run("lab-firewall")
-        commands = (*docker.pulls(part, found), *docker.commands(plan, found, services))
+        _pull(node, docker.pulls(part, found))
+        go_on()
+        commands = docker.commands(plan, found, services)
         for command in commands:
-            go_on()
             _tell(node, command)
             node.change(*command)
         node.put(docker.changed(docker.notes(part), found))
@@ -36,9 +47,14 @@ def pull(node: Node, plan: Plan, services: frozenset[str]) -> None:
     """Brings the images of the plan's containers of some services to the node."""
     part = plan.only(services)
     with node.changing:
-        for command in docker.pulls(part, node.observe()):
-            _tell(node, command)
-            node.change(*command)
+        _pull(node, docker.pulls(part, node.observe()))
+
+
+def _pull(node: Node, pulls: tuple[docker.Command, ...]) -> None:
+    for command in pulls:
+        go_on()
+        _tell(node, command)
+        node.change(*command)
 
 
 def remove_unwanted(node: Node, plan: Plan, services: frozenset[str]) -> bool:

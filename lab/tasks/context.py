@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from getpass import getuser
 from socket import gethostname
 
@@ -60,11 +60,14 @@ class Lab:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
 
     @contextmanager
-    def changing(self, task: str, lost: Callable[[], None] = interrupt) -> Iterator[None]:
+    def changing(self, task: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
         """Nobody else changes this lab meanwhile. Raises LabError naming who does already.
 
-        lost: what is done if the builder, which keeps the lock, goes down meanwhile.
+        lost: what is done if the builder, which keeps the lock, goes down meanwhile; as a rule
+        nothing more begins.
         """
+        gone = f"{self.topology.builder}, which keeps the lab's lock, went away"
+        lost = lost or partial(interrupt, gone)
         who = f"{getuser()} on {gethostname()}"
         self.require_route()
         # A connection of its own, which outlives `reconnect`.

@@ -45,7 +45,9 @@ def boot(lab: Lab) -> None:
             say(milestone[1], line.split(": ", 1)[1].rstrip("."))
         elif line.startswith("lab: "):
             say("lab", line.removeprefix("lab: "))
-    write(remote.SSH_CONFIG, "\n".join(_vagrant("ssh-config")))
+    # Without what Ruby or Vagrant may have to warn of.
+    config = [line for line in _vagrant("ssh-config") if line.startswith(("Host ", "  "))]
+    write(remote.SSH_CONFIG, "\n".join(config) + "\n")
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
 

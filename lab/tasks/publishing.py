@@ -9,7 +9,7 @@ from types import TracebackType
 
 from lab import images, releases
 from lab.images import IMAGES
-from lab.progress import phase
+from lab.progress import interrupt, phase, say
 from lab.releases import Release
 from lab.tasks.context import Lab
 from lab.tasks.images import build, built_lacks, missing, push, send_sources, start_registry
@@ -46,6 +46,9 @@ class Publishing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is KeyboardInterrupt:
+            interrupt()
+            say("lab", "interrupted: ending when what is being built or pushed is done")
         self._pool.shutdown(cancel_futures=True)
 
     def wait(self, *names: str) -> None:

@@ -33,7 +33,7 @@ def test_every_failure_is_told_once_and_the_others_end_first():
 
 
 def test_after_an_interruption_what_has_begun_ends_and_nothing_more_begins(monkeypatch, capsys):
-    monkeypatch.setattr(progress, "_interrupted", threading.Event())
+    monkeypatch.setattr(progress, "_interruptions", [])
     release, ended = threading.Event(), []
 
     def begun():
