@@ -48,7 +48,7 @@ def bring_up(lab: Lab) -> Release:
     def web_tier() -> None:
         published.wait(*WEB_IMAGES)
         if serving:
-            web.lay_ahead(lab, release, tuple(changing))
+            web.lay_ahead(lab, release)
         else:
             web.start(lab, release, swarm=swarm)
 

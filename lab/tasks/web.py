@@ -43,7 +43,7 @@ def bring(
     swarm = overlay.active(lab)
     changing = changes(lab, release, services)
     ahead: dict[str, Callable[[], None]] = {
-        "files": partial(lay_ahead, lab, release, tuple(changing)),
+        "files": partial(lay_ahead, lab, release),
     }
     if changing:
         ahead["databases"] = databases
@@ -95,7 +95,6 @@ def roll(
         changed.extend(batch)
         try:
             with phase(", ".join(map(_where, batch))):
-                # Not in the main thread, where Ctrl-C would stop it between a stop and a start.
                 together({_where(service): partial(step, service) for service in batch})
         except LabError as error:
             if swarm or interrupted():
@@ -194,11 +193,11 @@ def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dic
     return answer
 
 
-def lay_ahead(lab: Lab, release: Release, services: tuple[WebService, ...]) -> None:
-    """Brings images and static files to every node before the first one changes.
+def lay_ahead(lab: Lab, release: Release) -> None:
+    """Brings images and static files to every web node before the first one changes.
 
     An image that can't be had stops nothing then. Static files come before any page names them:
-    HAProxy hands a browser's next request to another node, whose Django may still be the old one.
+    HAProxy hands a browser's next request to another node, also to one that does not change.
     """
 
     def one(service: WebService) -> None:
@@ -206,7 +205,7 @@ def lay_ahead(lab: Lab, release: Release, services: tuple[WebService, ...]) -> N
             pull(lab.nodes[node], lab.plan(release, node), WEB)
         static.ahead(lab, release, service)
 
-    together({str(i): partial(one, service) for i, service in enumerate(services)})
+    together({str(i): partial(one, service) for i, service in enumerate(lab.topology.web)})
 
 
 def _fronts(lab: Lab, service: WebService) -> tuple[str, ...]:
