@@ -12,6 +12,7 @@ from cassandra.policies import (
     RetryPolicy,
     TokenAwarePolicy,
 )
+from cassandra.query import Statement
 from django.conf import settings
 
 CONNECT_TIMEOUT = 2.0  # seconds
@@ -24,14 +25,21 @@ SPECULATIVE_DELAY = 0.05
 SPECULATIVE_ATTEMPTS = 2
 
 
-class ReadAgain(RetryPolicy):
-    """The default policy, and a read that timed out is tried once more by another node: the first
-    one waited for a replica that has just died. A write is not: whether it was done is unknown."""
+class OnceMore(RetryPolicy):
+    """The default policy, and what timed out is tried once more by another node: the first one
+    waited for a replica that has just died. Whether a write was done is unknown then, so that only
+    one that may be done twice is tried again."""
 
     def on_read_timeout(
         self, *args: object, retry_num: int, **kwargs: object
     ) -> tuple[int, object]:
         return (self.RETHROW if retry_num else self.RETRY_NEXT_HOST, None)
+
+    def on_write_timeout(
+        self, query: Statement, *args: object, retry_num: int, **kwargs: object
+    ) -> tuple[int, object]:
+        again = query.is_idempotent and not retry_num
+        return (self.RETRY_NEXT_HOST if again else self.RETHROW, None)
 
 
 def cluster(
@@ -47,7 +55,7 @@ def cluster(
         ),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         request_timeout=request_timeout,
-        retry_policy=ReadAgain(),
+        retry_policy=OnceMore(),
         speculative_execution_policy=ConstantSpeculativeExecutionPolicy(
             SPECULATIVE_DELAY, SPECULATIVE_ATTEMPTS
         ),
