@@ -49,6 +49,9 @@ class Load:
         self.prefix, self._address, self._note = prefix, address, note
         self.writer, self._password = f"{prefix}writer", secrets.token_urlsafe()
         self.requests: list[Request] = []
+        self._noting = Lock()
+        # By kind, when the latest that was answered well had begun.
+        self._served: dict[str, float] = {}
         # Who was signed in, by the key in the ledger: a session's own id is a secret.
         self.sessions: dict[str, Client] = {}
         self._numbers, self._sheets = count(1), [""]
@@ -110,7 +113,7 @@ class Load:
 
     def served_since(self, moment: float) -> frozenset[str]:
         """The kinds of requests that began after that and were answered well."""
-        return frozenset(one.kind for one in self.requests if one.began > moment and not one.wrong)
+        return frozenset(kind for kind, began in tuple(self._served.items()) if began > moment)
 
     def waiting_since_before(self, moment: float) -> bool:
         """Whether somebody still waits for an answer who asked before that."""
@@ -141,8 +144,11 @@ class Load:
         if kind == "session" and answer:
             key = answer
         request = Request(kind, key, began, time.monotonic() - began, wrong)
-        self.requests.append(request)
-        self._note(request)
+        with self._noting:
+            self.requests.append(request)
+            self._note(request)
+            if not wrong:
+                self._served[kind] = max(began, self._served.get(kind, began))
         return answer
 
     def _read(self) -> None:

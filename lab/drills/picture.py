@@ -33,8 +33,8 @@ def picture(report: Report) -> str:
     for number, (name, kinds) in enumerate(PANELS):
         top = TOP + number * (HEIGHT + GAP)
         for event in report.events:
-            _area(svg, "fault", LEFT + event.injected * scale, LEFT + event.healed * scale, top)
-            _area(svg, "recovering", LEFT + event.healed * scale, LEFT + event.well * scale, top)
+            _area(svg, "fault", LEFT + event.injected * scale, LEFT + event.undone * scale, top)
+            _area(svg, "recovering", LEFT + event.undone * scale, LEFT + event.well * scale, top)
         _panel(svg, name, top, scale, [one for one in report.requests if one.kind in kinds])
     _axis(svg, seconds, scale, height - FOOT)
     return ElementTree.tostring(svg, encoding="unicode") + "\n"

@@ -12,13 +12,14 @@ from lab.drills.ledger import KINDS, READS, WRITES, Request, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fault. said: what was done to whom; injected, healed, well: seconds since the drill
-    began, well being when the doctor found nothing wrong any more."""
+    """One fault, with seconds since the drill began. said: what was done to whom; undoing, undone:
+    when it was begun to be taken back, and was; well: when the doctor found nothing any more."""
 
     fault: str
     said: str
     injected: float
-    healed: float
+    undoing: float
+    undone: float
     well: float
 
 
@@ -52,8 +53,8 @@ class Report:
         return max((one.seconds for one in self.requests), default=0.0)
 
     def without(self, kinds: Sequence[str], event: Event) -> float:
-        """Seconds without one of these kinds, if they began while the fault lasted, and however
-        long after it they ended: the worst kind's.
+        """Seconds without one of these kinds, if they began before it was undone, and however
+        long after that they ended: the worst kind's.
 
         It can't be told finer than the pause between two requests of the kind. What begins later
         is the doctor's doing, who asks all of the lab on the users' processors.
@@ -62,7 +63,7 @@ class Report:
             longest_gap(
                 (one.ended for one in self.requests if one.kind == kind and not one.wrong),
                 event.injected,
-                event.healed,
+                event.undone,
                 event.well,
             )
             for kind in kinds
@@ -70,11 +71,12 @@ class Report:
 
 
 def longest_gap(moments: Iterable[float], begin: float, last: float, end: float) -> float:
-    """Seconds within begin and end without any of these moments, if they begin before `last`."""
-    within = sorted(moment for moment in moments if begin < moment < end)
-    bounds = [begin, *within, end]
+    """Seconds after begin without any of these moments, if they begin before `last`. Those that no
+    moment ends are counted until end."""
+    after = sorted(moment for moment in moments if moment > begin)
+    bounds = [begin, *after, max([end, *after])]
     gaps = zip(bounds, bounds[1:], strict=False)
-    return max(after - before for before, after in gaps if before < last)
+    return max(until - since for since, until in gaps if since < last)
 
 
 HEADER = (
@@ -101,7 +103,7 @@ def row(report: Report) -> tuple[str, ...]:
         f"{report.slowest:.1f}",
         str(len(report.verdict.lost)),
         str(len(report.verdict.duplicated)),
-        "not well" if report.trouble else _most(event.well - event.healed for event in events),
+        "not well" if report.trouble else _most(event.well - event.undoing for event in events),
     )
 
 
@@ -130,7 +132,8 @@ def text(report: Report) -> str:
     for event in report.events:
         lines += [
             f"  {event.injected:6.1f} s  {event.said}",
-            f"  {event.healed:6.1f} s  healed; full health {event.well - event.healed:.1f} s later",
+            f"  {event.undoing:6.1f} s  taken back; full health"
+            f" {event.well - event.undoing:.1f} s later",
             "           without "
             + ", ".join(f"{kind} {report.without((kind,), event):.1f} s" for kind in KINDS),
         ]

@@ -37,8 +37,9 @@ FOLDER = REPORTS / "drills"
 PREFIX = "drill-"
 
 # Seconds. Until all is well, before a fault and after it was taken back; until the users are served
-# then; that a fault lasts at least, and at most if the lab does not get over it by itself.
-WELL_BEFORE, WELL_AFTER, SERVED, SHORTEST, LONGEST = 30.0, 300.0, 60.0, 12.0, 60.0
+# then; that a fault lasts at least, and at most if the lab does not get over it by itself; within
+# which every kind of request was answered well, if it does.
+WELL_BEFORE, WELL_AFTER, SERVED, SHORTEST, LONGEST, RECENT = 30.0, 300.0, 60.0, 12.0, 60.0, 6.0
 POLL = 0.2
 
 Chosen = Iterable[tuple[Fault, random.Random]]
@@ -164,14 +165,15 @@ def _inject(lab: Lab, load: Load, guarding: Guard, fault: Fault, hit: tuple[Targ
         commands = _commands(fault.do, hit)
         together({str(number): partial(run, one) for number, one in enumerate(commands)})
         _last(load, time.monotonic(), SHORTEST if fault.outage else LONGEST)
-        healed = time.monotonic()
-        say("drill", f"taken back after {healed - injected:.1f} s")
+        undoing = time.monotonic()
+        say("drill", f"is taken back after {undoing - injected:.1f} s")
+    undone = time.monotonic()
     lab.reconnect()
     _wait_well(lab, WELL_AFTER, _small_disks(hit))
     well = time.monotonic()
-    say("drill", f"all is well {well - healed:.1f} s later")
+    say("drill", f"all is well {well - undoing:.1f} s later")
     _wait_served(load, well)
-    return Event(fault.name, said, injected, healed, well)
+    return Event(fault.name, said, injected, undoing, undone, well)
 
 
 @contextmanager
@@ -210,7 +212,8 @@ def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:
 def _last(load: Load, struck: float, longest: float) -> None:
     """The fault's time: until the users got over it, if they do."""
     while (now := time.monotonic()) < struck + longest:
-        if now > struck + SHORTEST and load.served_since(struck).issuperset(KINDS):
+        # An answer of the first moments may have been the last one.
+        if now > struck + SHORTEST and load.served_since(now - RECENT).issuperset(KINDS):
             return
         time.sleep(POLL)
 
@@ -252,7 +255,7 @@ def _since(began: float, report: Report) -> Report:
         return round(moment - began, 3)
 
     events = (
-        replace(one, injected=since(one.injected), healed=since(one.healed), well=since(one.well))
+        Event(one.fault, one.said, *map(since, (one.injected, one.undoing, one.undone, one.well)))
         for one in report.events
     )
     requests = (replace(one, began=since(one.began)) for one in report.requests)

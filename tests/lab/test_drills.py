@@ -53,7 +53,7 @@ def broken_promises(report):
         *(
             f"{event.fault}: the users were not served"
             for event in report.events
-            if event.fault in GOT_OVER and event.healed - event.injected >= drills.LONGEST
+            if event.fault in GOT_OVER and event.undoing - event.injected >= drills.LONGEST
         ),
     ]
 

@@ -96,8 +96,8 @@ def test_a_ledger_that_nobody_compared_is_no_proof(kind):
         ([], 10.0),
         ([5.0], 5.0),
         ([1.0, 2.0, 9.0], 7.0),
-        # What was before the fault does not fill a gap, nor what was after full health.
-        ([-1.0, 0.0, 12.0], 10.0),
+        # What was before the fault does not fill a gap, and full health does not end it.
+        ([-1.0, 0.0, 12.0], 12.0),
         ([9.0, 3.0, 6.0], 3.0),
         # One that began while the fault lasted counts whole, one that began later not at all.
         ([1.0, 2.0, 3.9], 6.1),
@@ -108,7 +108,7 @@ def test_the_longest_time_without_an_answer(moments, seconds):
     assert longest_gap(moments, 0.0, 4.0, 10.0) == pytest.approx(seconds)
 
 
-EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 9.0)
+EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 7.5, 9.0)
 REPORT = Report("balancer-killed", (EVENT,), REQUESTS, verdict(REQUESTS, ALL))
 
 
@@ -127,7 +127,7 @@ def test_a_report_in_one_row():
 
 
 def test_a_soak_has_a_row_for_each_fault():
-    second = Event("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 12.0)
+    second = Event("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 10.5, 12.0)
     soak = Report("soak", (EVENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
     rows = [report.row(one) for one in report.each_event(soak)]
     assert [row[0] for row in rows] == ["balancer-killed", "cassandra-killed"]
@@ -142,7 +142,7 @@ def test_a_report_for_a_person():
     told = report.text(REPORT).splitlines()
     assert told[0] == "balancer-killed"
     assert told[1] == "     1.5 s  haproxy on ubuntu3 was killed"
-    assert told[2] == "     7.0 s  healed; full health 2.0 s later"
+    assert told[2] == "     7.0 s  taken back; full health 2.0 s later"
     assert "       1 account: 500" in told
     assert told[-1] == (
         "  acknowledged: 2 of post, 1 of account, 1 of session; lost 0, duplicated 0,"
