@@ -15,5 +15,17 @@ def running():
 
 
 @pytest.fixture(scope="session")
+def tell(pytestconfig):
+    """Prints a figure, also of a test that passes."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def tell(figure):
+        with capture.global_and_fixture_disabled():
+            print(f"\n{figure}", flush=True)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
 def release(running):
     return running.current_release()

@@ -1,7 +1,8 @@
 """Users at a steady rate: lists, posts, static files and logins through the virtual address.
 
-Requests start when they are due, however long earlier ones take, on connections that are kept like
-a browser's. Bounded: it ends with its block, and no later than after LONGEST seconds.
+Each takes from when it was due, however long its user was still busy with an earlier one. Users
+keep their connections like browsers. Bounded: it ends with its block, and no later than after
+LONGEST seconds.
 """
 
 import http.client
@@ -29,9 +30,10 @@ TURN = ("list", "static", "list", "create", "static", "list", "static")
 
 @dataclass(frozen=True)
 class Answer:
-    """began: time.monotonic(); what: kind of request; wrong: what was not as it should be."""
+    """due: time.monotonic(); seconds: from then on; what: kind of request; wrong: what was not as
+    it should be."""
 
-    began: float
+    due: float
     seconds: float
     what: str
     node: str
@@ -45,8 +47,10 @@ class Fire:
 
     rate: int
     answers: list[Answer] = field(default_factory=list)
-    # The most that a request began after it was due.
+    # The most seconds that a request began after it was due.
     late: float = 0.0
+    # Whether it ended before its block did.
+    cut_off: bool = False
 
     @property
     def failed(self):
@@ -63,7 +67,7 @@ class Fire:
     def first_of(self, node, release):
         """When a node first answered in a release."""
         return min(
-            a.began + a.seconds for a in self.answers if (a.node, a.release) == (node, release)
+            a.due + a.seconds for a in self.answers if (a.node, a.release) == (node, release)
         )
 
     def __str__(self):
@@ -91,16 +95,15 @@ class User:
     def sign_in(self):
         self._client.sign_in("admin", self._password)
 
-    def ask(self, what):
-        began = time.monotonic()
+    def ask(self, what, due):
         try:
             headers, wrong = getattr(self, what)()
         except (OSError, http.client.HTTPException, LabError) as error:
             headers, wrong = {}, f"{type(error).__name__}: {error}"
             self.connect()
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - due
         node, release = headers.get("X-Lab-Node", ""), headers.get("X-Lab-Release", "")
-        return Answer(began, seconds, what, node, release, wrong)
+        return Answer(due, seconds, what, node, release, wrong)
 
     def list(self):
         status, headers, self._page = self._send("GET", "/posts/")
@@ -161,7 +164,8 @@ def under_fire(users, rate):
         began = time.monotonic()
         for number, what in enumerate(itertools.cycle(TURN)):
             moment = began + number / rate
-            if done.wait(max(0.0, moment - time.monotonic())) or moment > began + LONGEST:
+            fire.cut_off = moment > began + LONGEST
+            if fire.cut_off or done.wait(max(0.0, moment - time.monotonic())):
                 break
             due.put((moment, what))
             if number % rate == 0:
@@ -174,7 +178,7 @@ def under_fire(users, rate):
         while job := due.get():
             moment, what = job
             fire.late = max(fire.late, time.monotonic() - moment)
-            fire.answers.append(user.ask(what))
+            fire.answers.append(user.ask(what, moment))
 
     threads = [
         threading.Thread(target=schedule),

@@ -33,11 +33,27 @@ def users(running):
 
 
 @pytest.fixture(scope="module")
-def rate(users):
+def rate(users, tell):
     """The highest rate that the lab serves cleanly while nothing is changed."""
     found = clean_rate(users)
-    print(f"\nclean rate: {found} requests a second")
+    tell(f"clean rate: {found} requests a second")
     return found
+
+
+@pytest.fixture
+def fire(users, tell):
+    """fire(rate, what): users all the while, of whom none notices what is done."""
+
+    @contextmanager
+    def fire(rate, what):
+        with under_fire(users, rate) as shots:
+            yield shots
+        tell(f"{what}: {shots}")
+        assert shots.failed == []
+        assert len(shots.answers) > 3 * rate
+        assert not shots.cut_off
+
+    return fire
 
 
 @pytest.fixture
@@ -86,15 +102,6 @@ def release_of(run):
     return line.rsplit(" ", 1)[1]
 
 
-@contextmanager
-def fire(users, rate, what):
-    with under_fire(users, rate) as shots:
-        yield shots
-    print(f"\n{what}: {shots}")
-    assert shots.failed == []
-    assert len(shots.answers) > 3 * rate
-
-
 def started(running):
     """node -> container -> when it was started."""
     found = {}
@@ -110,35 +117,35 @@ def started(running):
     return found
 
 
-def expect_release_and_way_back(running, users, rate, copy):
+def expect_release_and_way_back(running, fire, rate, copy, tell):
     before = running.current_release().name
     # A style sheet that no node can have from an earlier run.
     copy.edit(STYLE, "", f"\n.fire-{uuid.uuid4().hex} {{ color: red; }}\n")
     copy.edit(VIEW, '"Posted."', '"Posted, by another release."')
-    with fire(users, rate, "deploy of a view and a style sheet") as shots:
+    with fire(rate, "deploy of a view and a style sheet") as shots:
         ended, run = copy.fab("deploy")
         assert ended == 0, run.output
     release = release_of(run)
     assert served() == dict.fromkeys(DJANGO_NODES, release)
     for service in TOPOLOGY.web:
         assert shots.first_of(service.django, release) > run.when(service.nginx, "ready and warm")
-    with fire(users, rate, "rollback") as shots:
+    with fire(rate, "rollback") as shots:
         ended, run = copy.fab("rollback")
         assert ended == 0, run.output
-    print(f"rollback: {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+    tell(f"rollback: {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
     assert served() == dict.fromkeys(DJANGO_NODES, before)
     listed = [line.split() for line in copy.fab("releases")[1].output.splitlines()[1:]]
     states = {words[0]: words[4] for words in listed}
     assert (states[before], states[release]) == ("live", "was")
 
 
-def test_a_release_and_the_way_back_fail_no_request(running, users, copy):
-    expect_release_and_way_back(running, users, CALM, copy)
+def test_a_release_and_the_way_back_fail_no_request(running, fire, copy, tell):
+    expect_release_and_way_back(running, fire, CALM, copy, tell)
 
 
 @pytest.mark.long
-def test_they_fail_none_at_the_highest_rate_that_the_lab_serves(running, users, rate, copy):
-    expect_release_and_way_back(running, users, rate, copy)
+def test_they_fail_none_at_the_highest_rate_that_the_lab_serves(running, fire, rate, copy, tell):
+    expect_release_and_way_back(running, fire, rate, copy, tell)
 
 
 SIGNED_IN = "    username = request.user.get_username()\n    cursor"
@@ -186,18 +193,23 @@ SHORT = "answers 500"
 @pytest.mark.parametrize(
     "kind", [pytest.param(k, marks=[] if k == SHORT else [pytest.mark.long]) for k in BAD]
 )
-def test_a_bad_release_never_goes_live(running, users, copy, kind):
+def test_a_bad_release_never_goes_live(running, fire, copy, kind):
     (path, old, new), words = BAD[kind]
     if "migrations" in path:
         copy.edit("django_app/posts/migrations/__init__.py", "", "\n")
     copy.edit(path, old, new)
-    expect_refused(running, users, copy, kind, words)
+    expect_refused(running, fire, copy, kind, words)
 
 
-def expect_refused(running, users, copy, kind, words):
+def beyond_the_first(containers):
+    first = TOPOLOGY.web[0]
+    return {n: found for n, found in containers.items() if n not in (first.django, first.nginx)}
+
+
+def expect_refused(running, fire, copy, kind, words):
     """The deploy fails with these words, and nobody notices it."""
-    before = running.current_release()
-    with fire(users, CALM, f"a release that {kind}") as shots:
+    before, containers = running.current_release(), started(running)
+    with fire(CALM, f"a release that {kind}") as shots:
         ended, run = copy.fab("deploy")
         assert ended == 1, run.output
     for word in words:
@@ -205,32 +217,31 @@ def expect_refused(running, users, copy, kind, words):
     assert {answer.release for answer in shots.answers if answer.release} == {before.name}
     assert served() == dict.fromkeys(DJANGO_NODES, before.name)
     assert running.current_release() == before
+    assert beyond_the_first(started(running)) == beyond_the_first(containers)
     newest = copy.fab("releases")[1].output.splitlines()[1]
     assert " failed: " in newest
     expect_settled(running)
 
 
 @pytest.mark.long
-def test_an_image_that_cannot_be_pulled_stops_a_deploy_before_anything_changes(
-    running, users, copy
-):
+def test_an_image_that_cannot_be_pulled_stops_a_deploy_before_anything_changes(running, fire, copy):
     node = running.nodes[TOPOLOGY.web[-1].django]
     rule = ("OUTPUT", "--protocol", "tcp", "--dport", "5000", "--jump", "REJECT")
     copy.edit(VIEW, '"Posted."', '"Posted, from nowhere."')
     before = started(running)
     node.run("iptables", "--insert", *rule)
     try:
-        expect_refused(running, users, copy, "can't be pulled", (f"{node.name}: `", "docker pull"))
+        expect_refused(running, fire, copy, "can't be pulled", (f"{node.name}: `", "docker pull"))
     finally:
         node.run("iptables", "--delete", *rule)
     assert started(running) == before
 
 
 @pytest.mark.long
-def test_only_what_changed_is_replaced(running, users, rate, copy):
+def test_only_what_changed_is_replaced(running, fire, rate, copy):
     before = started(running)
     copy.edit("images/webapp_nginx/nginx.conf", "keepalive_timeout 75s;", "keepalive_timeout 76s;")
-    with fire(users, rate, "deploy of nginx alone"):
+    with fire(rate, "deploy of nginx alone"):
         ended, run = copy.fab("deploy")
         assert ended == 0, run.output
     after = started(running)
@@ -244,10 +255,10 @@ def test_only_what_changed_is_replaced(running, users, rate, copy):
 
 
 @pytest.mark.long
-def test_another_configuration_of_haproxy_loses_no_connection(running, users, rate, copy):
+def test_another_configuration_of_haproxy_loses_no_connection(running, fire, rate, copy):
     before = started(running)
     copy.edit("lab/templates/web.cfg.j2", "timeout queue 5s", "timeout queue 6s")
-    with fire(users, rate, "HAProxy's configuration"):
+    with fire(rate, "HAProxy's configuration"):
         ended, run = copy.fab("balance")
         assert ended == 0, run.output
     assert "reload-configuration.sh" in run.output
@@ -255,19 +266,21 @@ def test_another_configuration_of_haproxy_loses_no_connection(running, users, ra
 
 
 @pytest.mark.long
-def test_a_change_of_mode_and_the_way_back_fail_no_request(running, users, rate, copy):
+def test_a_change_of_mode_and_the_way_back_fail_no_request(running, fire, rate, copy):
     alone = next(s.django for s in reversed(TOPOLOGY.web) if s.django == s.nginx)
+    # Of the pages of this node the others have to have the style sheet, too.
+    copy.edit(STYLE, "", f"\n.alone-{uuid.uuid4().hex} {{ color: red; }}\n")
     for mode in ("unix-socket", "all-in-one"):
-        with fire(users, rate, f"to {mode}"):
+        with fire(rate, f"to {mode}"):
             ended, run = copy.fab("-H", alone, "deploy", f"--mode={mode}")
             assert ended == 0, run.output
-    with fire(users, rate, "back from all-in-one"):
+    with fire(rate, "back from all-in-one"):
         ended, run = copy.fab("deploy")
         assert ended == 0, run.output
 
 
 @pytest.mark.long
-def test_a_rollback_brings_back_the_wiring_that_was_recorded(running, users, copy):
+def test_a_rollback_brings_back_the_wiring_that_was_recorded(running, fire, copy):
     wiring = "{mode: custom-bridge, django: ubuntu2, nginx: ubuntu2}"
     before = running.current_release()
     copy.edit("lab.yml", wiring, wiring.replace("custom-bridge", "unix-socket"))
@@ -275,7 +288,7 @@ def test_a_rollback_brings_back_the_wiring_that_was_recorded(running, users, cop
     assert (
         Client(TOPOLOGY.address("ubuntu2")).get("/uwsgi_health")[1]["X-Lab-Mode"] == "unix-socket"
     )
-    with fire(users, CALM, "rollback of a wiring"):
+    with fire(CALM, "rollback of a wiring"):
         ended, run = copy.fab("rollback")
         assert ended == 0, run.output
     assert running.current_release() == before
@@ -283,7 +296,7 @@ def test_a_rollback_brings_back_the_wiring_that_was_recorded(running, users, cop
 
 
 @pytest.mark.long
-def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, users, copy):
+def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, copy, tell):
     chance = random.Random(SEED)  # noqa: S311
     text = '"Posted, for the first time."'
     copy.edit(VIEW, '"Posted."', text)
@@ -310,20 +323,26 @@ def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, users, c
         assert ended == 0, f"after a kill at {after:.1f} s: {run.output}"
         assert served() == dict.fromkeys(DJANGO_NODES, release_of(run)), after
         expect_settled(running)
-        print(f"killed after {after:4.1f} s ({killed.lines[-1][1] if killed.lines else '-'})")
+        tell(f"killed after {after:4.1f} s ({killed.lines[-1][1] if killed.lines else '-'})")
 
 
 @pytest.mark.long
-def test_an_edit_goes_live_everywhere(running, copy):
+def test_an_edit_goes_live_everywhere(running, copy, tell):
+    before = started(running)
     edits = {
         "style sheet": (STYLE, "", "\n.edited {}\n"),
-        "view": ("django_app/templates/posts/list.html", "Your posts", "Your edited posts"),
+        "template": ("django_app/templates/posts/list.html", "Your posts", "Your edited posts"),
     }
     for what, edit in edits.items():
         copy.edit(*edit)
         ended, run = copy.fab("deploy")
         assert ended == 0, run.output
-        print(f"\n{what} live after {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+        assert "where the time went: " in run.lines[-2][1]
+        tell(f"{what} live after {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+    after = started(running)
+    assert {(n, c) for n in before for c in before[n] if before[n][c] != after[n][c]} == {
+        (s.django, f"django-{s.mode}-1") for s in TOPOLOGY.web
+    }
     for service in TOPOLOGY.web:
         client = Client(TOPOLOGY.address(service.nginx))
         _, _, page = client.sign_in("admin", running.secrets["django_admin_password"])
