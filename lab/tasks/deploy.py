@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -112,16 +113,25 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
 
 
 def forget_images(lab: Lab) -> None:
-    """Removes the web images of older releases from the nodes; the registry has them."""
+    """Removes the web images of older releases from the nodes; the registry has them.
+
+    Where that fails it is only said: the release is live.
+    """
     names = dict.fromkeys(e.release for e in reversed(_journal(lab)) if e.outcome == "live")
-    recent = [_recorded(lab, name) for name in list(names)[:IMAGES_KEPT]]
+    recent = []
+    for name in list(names)[:IMAGES_KEPT]:
+        with suppress(LabError):
+            recent.append(_recorded(lab, name))
     kept = frozenset(image for release in recent for image in lab.site(release).images.values())
 
     def one(node: Node) -> None:
         for image in docker.forgettable(node.observe(), frozenset(WEB_IMAGES), kept):
             node.attempt_change("docker", "image", "rm", image)
 
-    together({name: partial(one, node) for name, node in lab.nodes.items()})
+    try:
+        together({name: partial(one, node) for name, node in lab.nodes.items()})
+    except LabError as error:
+        say("lab", f"old images stay: {error}")
 
 
 def rollback(lab: Lab, name: str) -> Release:
@@ -172,5 +182,5 @@ def _journal(lab: Lab) -> tuple[Event, ...]:
 def _recorded(lab: Lab, name: str) -> Release:
     status, text, _ = lab.builder.attempt("cat", f"{releases.FOLDER}/{name}.json")
     if status != 0:
-        raise LabError(f"rollback: {name!r} is no release: see `fab releases`")
+        raise LabError(f"{name!r} is no release: see `fab releases`")
     return releases.parse(text)
