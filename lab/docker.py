@@ -99,6 +99,8 @@ def observation(answer: str) -> Observation:
 def _running(inspected: Mapping[str, Any]) -> Running:
     labels = inspected["Config"]["Labels"]
     state = inspected["State"]
+    # Docker's default bridge, where alone a container is told another one's address.
+    bridge = inspected["NetworkSettings"]["Networks"].get("bridge", {})
     return Running(
         name=inspected["Name"].lstrip("/"),
         service=labels[LABEL],
@@ -107,7 +109,7 @@ def _running(inspected: Mapping[str, Any]) -> Running:
         state=state["Status"],
         health=state["Health"]["Status"] if "Health" in state else None,
         digest=labels.get("lab.digest", ""),
-        address=inspected["NetworkSettings"]["IPAddress"],
+        address=bridge.get("IPAddress", ""),
         told=labels.get("lab.address", ""),
         leave=tuple(shlex.split(labels.get("lab.leave", ""))),
         restarts=inspected["RestartCount"],
@@ -337,12 +339,13 @@ def addressed_script(container: Container) -> File:
         raise ValueError(f"{container.name} holds no address of another container")
     command = shlex.join(run(container, "@address@")).replace("@address@", '"$address"')
     name, told = shlex.quote(container.name), shlex.quote(other.container)
+    address = "{{with .NetworkSettings.Networks.bridge}}{{.IPAddress}}{{end}}"
     script = f"""\
 #!/usr/bin/env bash
 # Starts {container.name} with the address that {other.container} has now.
 set -euo pipefail
 exec 9>"/run/lock/lab-$(basename "$0")" && flock 9
-address=$(docker inspect --format '{{{{.NetworkSettings.IPAddress}}}}' {told} 2>/dev/null || true)
+address=$(docker inspect --format '{address}' {told} 2>/dev/null || true)
 [ -n "$address" ] || exit 0
 label='{{{{index .Config.Labels "lab.address"}}}}'
 known=$(docker inspect --format "$label" {name} 2>/dev/null || true)

@@ -16,7 +16,7 @@ def test_nginx_follows_django_to_a_new_address(running, release, service):
     image = running.site(release).images["webapp_django"]
 
     def address_of(container):
-        return node.inspect(container)[0]["NetworkSettings"]["IPAddress"]
+        return node.inspect(container)[0]["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
 
     def squat(address):
         """Takes addresses, the lowest free one first, until this one is taken."""
