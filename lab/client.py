@@ -44,15 +44,13 @@ class Client:
     def get(self, path: str, seconds: float = SECONDS) -> Answer:
         return self._ask(urllib.request.Request(self.base + path), seconds)  # noqa: S310
 
-    def post(
-        self, path: str, form: Mapping[str, str], seconds: float = SECONDS, page_path: str = ""
-    ) -> Answer:
+    def post(self, path: str, form: Mapping[str, str], page_path: str = "") -> Answer:
         """Posts a form as the page that offers it would: page_path, or path itself."""
         status, _, page = self.get(page_path or path)
         issued = hidden(page)
         if not issued:
             raise LabError(f"{self.base}{path}: {status}, no form there")
-        return self.send(path, {**issued, **form}, seconds)
+        return self.send(path, {**issued, **form})
 
     def send(self, path: str, form: Mapping[str, str], seconds: float = SECONDS) -> Answer:
         """Posts a form whose page was read before: what is hidden in it is among the fields."""

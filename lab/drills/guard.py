@@ -23,10 +23,12 @@ from lab.progress import say, together
 from lab.remote import Node
 from lab.topology import FOLDER
 
-# Seconds: how long to try, as a node that was off has to boot first, and between two tries.
-PATIENCE, PAUSE = 180.0, 1.0
+# Seconds: how long to try, as a node that was off has to boot first; between two tries; and how
+# long a command of this machine may take, `vagrant up` of all nodes among them.
+PATIENCE, PAUSE, LONGEST = 180.0, 1.0, 600
 # Of this machine: one command at a time, also of a drill that was killed.
 LOCK = FOLDER / ".lab" / "drill.lock"
+TIMED_OUT = 124  # as `timeout` says it
 READY, BACK, KEEP = "ready", "back", "keep"
 
 
@@ -133,18 +135,18 @@ def _until_done(command: Command, seconds: float) -> None:
 def run(command: Command) -> str:
     """Standard output. Waits for a command of a killed drill that still runs there.
 
-    Raises LabError if it fails, or takes longer than PATIENCE.
+    Raises LabError if it fails, or takes longer than LONGEST.
     """
     if command.node:
         # A connection of its own: an older one may have died with the node.
         with closing(Node(command.node)) as node:
             return node.change(*command.argv)
-    argv = ("flock", str(LOCK), *command.argv)
+    # timeout ends all that the command began, or it would go on unseen.
+    argv = ("flock", str(LOCK), "timeout", str(LONGEST), *command.argv)
     LOCK.parent.mkdir(exist_ok=True)
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        raise LabError(f"`{' '.join(command.argv)}` took longer than {PATIENCE:g} s") from None
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode == TIMED_OUT:
+        raise LabError(f"`{' '.join(command.argv)}` took longer than {LONGEST} s")
     if done.returncode != 0:
         said = done.stderr.strip()
         raise LabError(f"`{' '.join(command.argv)}` ended with {done.returncode}: {said}")

@@ -46,7 +46,10 @@ Chosen = Iterable[tuple[Fault, random.Random]]
 
 
 def known(lab: Lab) -> dict[str, Fault]:
-    return faults(lab.topology.names)
+    """Those that this lab can have."""
+    without = {"registry"} if lab.topology.settings.registry else set()
+    found = faults(lab.topology.names)
+    return {name: fault for name, fault in found.items() if fault.role not in without}
 
 
 def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:

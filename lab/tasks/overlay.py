@@ -23,7 +23,6 @@ GOSSIP_SECONDS = 20
 SETTLED_SECONDS = 120
 # A whole update or its rollback: one task after another, each until it is healthy.
 DEPLOY_SECONDS = 300
-JOIN_FILE = "/run/lab-join.json"
 DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
 
 

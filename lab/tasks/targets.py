@@ -28,7 +28,7 @@ def targets(lab: Lab, role: str, chance: random.Random) -> tuple[Target, ...]:
         "nginx": lambda: (list(lab.topology.nginx_nodes), "nginx"),
         "django": lambda: ([service.django for service in lab.topology.web], "django"),
         "mysql-primary": lambda: ([primary(lab)], "mysql"),
-        "mysql-replica": lambda: ([n for n in settings.mysql if n != primary(lab)], "mysql"),
+        "mysql-replica": lambda: (sorted({*settings.mysql} - {primary(lab)}), "mysql"),
         "cassandra": lambda: (list(settings.cassandra), "cassandra"),
         "registry": lambda: ([lab.topology.builder], "registry"),
     }

@@ -35,9 +35,9 @@ READS_GO_ON = {
 }
 # The users are served again before it is taken back.
 GOT_OVER = {
-    f"{role}-{kind}"
-    for role in ("balancer", "mysql-primary")
-    for kind in ("killed", "paused", "stopped", "cut-off", "deaf", "mute")
+    name
+    for name, fault in FAULTS.items()
+    if not fault.outage and not name.endswith(("-lossy", "-slow"))
 }
 SECONDS = 60
 

@@ -363,7 +363,9 @@ from pathlib import Path
 from lab.drills import guard
 from lab.drills.faults import Command
 from lab.errors import LabError
-END_THE_GUARD = "kill $(awk '{{print $4}}' /proc/$PPID/stat)"
+# It runs the command by way of flock and timeout.
+FLOCK = "$(awk '{{print $4}}' /proc/$PPID/stat)"
+END_THE_GUARD = f"kill $(awk '{{{{print $4}}}}' /proc/{{FLOCK}}/stat)"
 with guard.guard(Path(sys.argv[1])) as guarding:
     try:
         with guarding.standing((Command("", ("sh", "-c", END_THE_GUARD)),)):
