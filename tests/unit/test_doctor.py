@@ -188,6 +188,8 @@ def test_a_database_whose_disk_is_full_is_explained_by_it(service):
     found = checks(replace(facts({}), authority=authority, now=NOW.timestamp()))
     needs = {one.name: {name for need in one.needs for name in need.checks} for one in found}
     assert f"ubuntu2: {service}'s disk" in needs[f"ubuntu2: {service}"]
+    # It may not even listen: nothing is started until there is room.
+    assert "ubuntu2: MySQL's disk" in needs["ubuntu2: port 33061"]
     # A server on a drill's small disk is judged nevertheless.
     assert not any("small disk" in name for names in needs.values() for name in names)
 
