@@ -37,9 +37,15 @@ class Run:
         """When the first line with all of these words came."""
         return next(at for at, line in self.lines if all(word in line for word in words))
 
-    def wait(self):
+    def until(self, *words):
+        """Returns once there is a line with all of these words, or the task has ended."""
         for line in self.process.stdout:
             self.lines.append((time.monotonic(), line.rstrip()))
+            if words and all(word in line for word in words):
+                return
+
+    def wait(self):
+        self.until()
         return self.process.wait()
 
 
@@ -73,7 +79,8 @@ class Copy:
 
     def start(self, *arguments):
         process = subprocess.Popen(
-            (FOLDER / ".venv" / "bin" / "fab", *arguments),
+            # Tests that run in the background ignore Ctrl-C, and so would the task.
+            ("env", "--default-signal=INT", FOLDER / ".venv" / "bin" / "fab", *arguments),
             cwd=self.folder,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

@@ -326,6 +326,16 @@ def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, copy, te
         tell(f"killed after {after:4.1f} s ({killed.lines[-1][1] if killed.lines else '-'})")
 
 
+def test_ctrl_c_in_a_deploy_leaves_no_node_without_its_containers(running, copy):
+    copy.edit("images/webapp_nginx/nginx.conf", "keepalive_timeout 75s;", "keepalive_timeout 74s;")
+    names = {name: set(found) for name, found in started(running).items()}
+    run = copy.start("deploy")
+    run.until(TOPOLOGY.web[0].nginx, "stop nginx")
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait() == 130, run.output
+    assert {name: set(found) for name, found in started(running).items()} == names
+
+
 @pytest.mark.long
 def test_an_edit_goes_live_everywhere(running, copy, tell):
     before = started(running)
