@@ -19,17 +19,18 @@ def start(lab: Lab, plans: dict[str, Plan]) -> None:
     No more than one server is missing at any time: each waits until all others are healthy.
     """
 
-    def start_one(name: str) -> bool:
-        """Whether the node has to wait for its turn."""
-        if docker.replaced(plans[name], lab.nodes[name].observe(plans[name].only(DATA)), DATA):
-            return True
-        apply(lab.nodes[name], plans[name], DATA)
-        return False
+    def start_one(name: str) -> frozenset[str]:
+        """The services that have to wait for their node's turn."""
+        found = lab.nodes[name].observe(plans[name].only(DATA))
+        serving = {one for one in DATA if docker.replaced(plans[name], found, frozenset({one}))}
+        # Nobody gets a turn before what a cut-off task had stopped is there again.
+        apply(lab.nodes[name], plans[name], DATA - serving)
+        return frozenset(serving)
 
     waiting = together({name: partial(start_one, name) for name in plans})
     for turn in (name for name in plans if waiting[name]):
         wait(lab, plans)
-        apply(lab.nodes[turn], plans[turn], DATA)
+        apply(lab.nodes[turn], plans[turn], waiting[turn])
     if any(waiting.values()):
         wait(lab, plans)
 
