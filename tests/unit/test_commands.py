@@ -100,6 +100,15 @@ def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
     assert (ended.returncode, ended.stderr.strip()) == (1, line)
 
 
+def test_every_fault_is_listed_with_who_is_hit_and_what_is_done():
+    listed = fab("drill", "--list").stdout.splitlines()
+    assert len(listed) == 72
+    rows = [line.split(maxsplit=1) for line in listed]
+    assert ["balancer-killed", "balancer was killed"] in rows
+    assert ["ubuntu4-off", "ubuntu4 lost power"] in rows
+    assert ["power-cut", "every-node lost power"] in rows
+
+
 def test_every_task_has_one_line_of_help():
     listed = fab("--list").stdout
     tasks = [
@@ -114,12 +123,15 @@ def test_every_task_has_one_line_of_help():
         "drill",
         "init",
         "logs",
+        "matrix",
         "push",
         "releases",
         "restore",
         "rollback",
         "scale",
         "status",
+        "top",
+        "trace",
         "up",
         "verify",
         "verify-backup",
