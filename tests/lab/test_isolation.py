@@ -101,7 +101,7 @@ EATERS = {
         "import os, time\ncount = 0\n"
         "try:\n"
         "    while count < 1000:\n"
-        "        if os.fork() == 0: time.sleep(4); os._exit(0)\n"
+        "        if os.fork() == 0: time.sleep(10); os._exit(0)\n"
         "        count += 1\n"
         "except OSError: print('refused after', count)"
     ),
@@ -143,7 +143,7 @@ def test_a_container_that_starts_processes_is_refused_at_its_own_limit(running, 
             "the limit",
             lambda: int(node.run(*form)),
             lambda count: count >= TOPOLOGY.limits.django.pids - 1,
-            seconds=10,
+            seconds=20,
             advice=lambda _: "docker stats",
         )
         neighbours_serve()
