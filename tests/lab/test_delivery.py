@@ -326,14 +326,25 @@ def test_a_deploy_killed_at_any_moment_is_finished_by_the_next(running, copy, te
         tell(f"killed after {after:4.1f} s ({killed.lines[-1][1] if killed.lines else '-'})")
 
 
+def web_containers(running):
+    """(node, container) -> state"""
+    return {
+        (name, c.name): c.state
+        for name in TOPOLOGY.names
+        for c in running.nodes[name].observe().containers.values()
+        if c.service in WEB_CONTAINERS
+    }
+
+
 def test_ctrl_c_in_a_deploy_leaves_no_node_without_its_containers(running, copy):
     copy.edit("images/webapp_nginx/nginx.conf", "keepalive_timeout 75s;", "keepalive_timeout 74s;")
-    names = {name: set(found) for name, found in started(running).items()}
+    before = web_containers(running)
+    assert set(before.values()) == {"running"}
     run = copy.start("deploy")
     run.until(TOPOLOGY.web[0].nginx, "stop nginx")
     run.process.send_signal(signal.SIGINT)
     assert run.wait() == 130, run.output
-    assert {name: set(found) for name, found in started(running).items()} == names
+    assert web_containers(running) == before
 
 
 @pytest.mark.long
