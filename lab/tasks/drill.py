@@ -89,16 +89,20 @@ def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
     drawn = list(known(lab).values())
 
     def chosen() -> Iterator[tuple[Fault, random.Random]]:
-        for number in count():
-            left = ends - time.monotonic() if minutes else len(drawn) - number
-            if left <= 0:
+        for number in count() if minutes else range(len(drawn)):
+            left = ends - time.monotonic()
+            if minutes and left < 0:
                 return
             if number % len(drawn) == 0:
                 chance.shuffle(drawn)
             hold()
             fault = drawn[number % len(drawn)]
-            to_go = f"with {left / 60:.0f} minutes to go" if minutes else f"of {len(drawn)}"
-            say("soak", f"{number + 1} {to_go}: {fault.name}")
+            end = (
+                f"{left / 60:.0f} minutes to go"
+                if minutes
+                else f"{len(drawn) - number - 1} more to go"
+            )
+            say("soak", f"{number + 1}: {fault.name}, {end}")
             yield fault, chance
 
     return _run(lab, "soak", chosen(), seed)

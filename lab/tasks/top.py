@@ -47,6 +47,7 @@ class View:
                         self.seen[name] = self.seen[name].then(json.loads(line))
             except LabError as error:
                 self.seen[name] = Seen(trouble=str(error).partition(": ")[2])
+            # A node that refused, or is away, is not asked again at once.
             time.sleep(1)
 
     def wait(self) -> None:

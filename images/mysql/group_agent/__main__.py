@@ -18,7 +18,7 @@ from group_agent.process import RESTART, Mysqld
 # Seconds.
 POLL = 0.25
 TICK = 0.1
-RETRY = 1.0
+RETRY = 1.0  # a server that refused is not asked again at once
 DRAIN = 1.5  # a balancer ends a server's sessions after two checks (0.5 s) that say 503
 
 
