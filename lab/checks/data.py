@@ -13,7 +13,7 @@ from lab.checks.facts import NOT_ASKED, Answer, Facts, shortened
 from lab.checks.nodes import on
 from lab.checks.questions import LAG_SECONDS, django_nodes
 from lab.doctor import Check, Failure, Need, each, some
-from lab.topology import CASSANDRA_RING_PORT, MYSQL_GROUP_PORT
+from lab.topology import CASSANDRA_RING_PORT, MYSQL_GROUP_PORT, Topology
 
 # Of Django and its own applications (manage.py migrate), table to application.
 TABLES = {
@@ -47,6 +47,15 @@ def mysql(facts: Facts) -> Iterator[Check]:
         behind = each(own, runs, "MySQL: primary")
         yield Check(f"{node}: replication lag", _lag(facts, node), (behind,))
         yield health(facts, node, "mysql", own)
+
+
+def servers(topology: Topology) -> frozenset[str]:
+    """The checks of each MySQL server and each Cassandra node by itself."""
+    settings = topology.settings
+    return frozenset(
+        {f"{node}: MySQL" for node in settings.mysql}
+        | {f"{node}: Cassandra" for node in settings.cassandra}
+    )
 
 
 def _state(facts: Facts, node: str) -> dict[str, Any]:

@@ -6,15 +6,15 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
 from threading import Event as Flag
 
-from lab.checks import disks, machine
-from lab.doctor import diagnose
+from lab.checks import data, disks, machine
+from lab.doctor import Check, diagnose
 from lab.drills import report as reports
 from lab.drills.faults import Command, Fault, Make, Target, faults
 from lab.drills.guard import Guard, guard, run
@@ -236,17 +236,30 @@ def _wait_served(load: Load, moment: float) -> None:
     )
 
 
+def not_well(
+    checks: Sequence[Check], servers: frozenset[str], expected: frozenset[str]
+) -> list[str]:
+    """What the doctor finds, a line each.
+
+    The users and the doctor on one machine make answers late: that alone is no finding. But each
+    of the servers, the databases' own checks, has to be well, judged or not: with one of three
+    away, the next fault would take the majority.
+    expected: checks that may fail.
+    """
+    found = {one.check: one.evidence for one in diagnose(checks) if one.check != machine.NAME}
+    found |= {c.name: c.failure.evidence for c in checks if c.failure and c.name in servers}
+    return [f"{name}: {evidence}" for name, evidence in found.items() if name not in expected]
+
+
 def _wait_well(lab: Lab, seconds: float, expected: frozenset[str] = frozenset()) -> None:
     """expected: checks that may fail, as the drill itself makes them fail."""
-    # The users and the doctor on one machine: answers that are late, and nothing else.
-    expected |= {machine.NAME}
+    servers = data.servers(lab.topology)
 
     def look() -> list[str]:
         # What the doctor does costs the users of two cores: it is called to those who look well.
         if troubles := status(lab).troubles():
             return troubles
-        found = diagnose(examine(lab))
-        return [f"{one.check}: {one.evidence}" for one in found if one.check not in expected]
+        return not_well(examine(lab), servers, expected)
 
     wait_until(
         "a lab that is well",

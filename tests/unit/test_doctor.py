@@ -469,6 +469,17 @@ def test_what_is_asked_inside_a_container_needs_it(check, container):
     assert container in {name for need in needs for name in need.checks}
 
 
+def test_the_databases_own_checks_are_these():
+    authority = certificate(NOW, NOW + timedelta(days=1))
+    found = replace(facts({}), authority=authority, now=NOW.timestamp())
+    servers = {
+        *("ubuntu1: MySQL", "ubuntu2: MySQL", "ubuntu3: MySQL", "ubuntu1: Cassandra"),
+        *("ubuntu2: Cassandra", "ubuntu3: Cassandra", "ubuntu4: Cassandra"),
+    }
+    assert data.servers(LAB) == servers
+    assert servers <= {one.name for one in checks(found)}
+
+
 def test_who_has_to_reach_whom():
     """In the lab as it is delivered."""
     ring = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")

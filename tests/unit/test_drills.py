@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lab.doctor import Check, Failure, each
 from lab.drills import faults, guard, report
 from lab.drills.faults import Command, Target
 from lab.drills.ledger import Request, verdict
@@ -17,6 +18,7 @@ from lab.drills.load import next_due
 from lab.drills.picture import picture
 from lab.drills.report import Event, Report, longest_gap
 from lab.errors import LabError
+from lab.tasks.drill import not_well
 from lab.topology import FOLDER
 
 REQUESTS = (
@@ -422,3 +424,30 @@ def until(holds):
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+BUSY = Check("this machine", Failure("19 processes for each processor", ""))
+OUTSIDE = Failure("it is ERROR in the group", "")
+LATE_PORT = Check("ubuntu3: port 33061", Failure("no answer in time", ""), (each("this machine"),))
+
+
+@pytest.mark.parametrize(
+    ("checks", "found"),
+    [
+        ((Check("this machine", None),), []),
+        ((BUSY, LATE_PORT), []),
+        (
+            (BUSY, LATE_PORT, Check("ubuntu3: MySQL", OUTSIDE, (each("ubuntu3: port 33061"),))),
+            ["ubuntu3: MySQL: it is ERROR in the group"],
+        ),
+        (
+            (Check("ubuntu3: MySQL", OUTSIDE),),
+            ["ubuntu3: MySQL: it is ERROR in the group"],
+        ),
+        ((Check("ubuntu3: small disk of mysql", Failure("lies over", "")),), []),
+        ((Check("ubuntu1: nginx", Failure("is paused", "")),), ["ubuntu1: nginx: is paused"]),
+    ],
+)
+def test_a_lab_is_well_although_answers_are_late_but_never_without_a_database(checks, found):
+    servers = frozenset({"ubuntu3: MySQL", "ubuntu3: Cassandra"})
+    assert not_well(checks, servers, frozenset({"ubuntu3: small disk of mysql"})) == found
