@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -147,12 +147,13 @@ def _taken_out(balancer: Node) -> frozenset[str]:
 
 
 @contextmanager
-def drained(lab: Lab, *servers: str) -> Iterator[None]:
+def drained(lab: Lab, *servers: str, later: Collection[str] = ()) -> Iterator[None]:
     """No new request comes to these web servers meanwhile; those in flight are answered before.
 
     They get requests again once every balancer sees them well; if what is done meanwhile fails,
     they do not. Servers whose requests no other one could answer keep them. One that the balancers
     don't know yet gets none anyway.
+    later: those whose own turn comes yet, and which stay as they are until then.
     """
     views = states(lab).values()
     known = tuple(one for one in servers if any(one in view for view in views))
@@ -170,6 +171,8 @@ def drained(lab: Lab, *servers: str) -> Iterator[None]:
     else:
         say(names, "not drained: no other web server is up")
     yield
+    known = tuple(one for one in known if one not in later)
+    names = " and ".join(known)
     wait_until(
         f"{names}: seen well by the balancers",
         lambda: {(name, one): view.get(one) for name, view in states(lab).items() for one in known},

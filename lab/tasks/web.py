@@ -73,13 +73,12 @@ def roll(
     it gets requests again, too.
     swarm: the web is a stack now, whose nginx gives port 80 up first.
     """
-    left = taken_out(lab)
+    left = set(taken_out(lab))
     changed: list[WebService] = []
 
     def replace(service: WebService) -> None:
-        # A neighbour that a killed task left drained is not tried before its own turn.
-        fronts = (n for n in _fronts(lab, service) if n == service.nginx or n not in left)
-        with drained(lab, *fronts):
+        later.discard(service.nginx)
+        with drained(lab, *_fronts(lab, service), later=later):
             start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
             warm_up(lab, release, service)
 
@@ -88,6 +87,9 @@ def roll(
 
     replaced = [s for s in services if s in changing or s.nginx in left]
     kept = [s for s in services if s not in replaced]
+    # A neighbour may not serve before its own turn: a killed task left it drained, or its Django
+    # has moved, and it is not told yet.
+    later = left | {service.nginx for service in replaced}
     steps: list[tuple[list[WebService], Callable[[WebService], None]]]
     # Those that go on as they are come last: a bad release has not even given them its name then.
     steps = [*(([service], replace) for service in replaced), *([(kept, keep)] if kept else [])]
