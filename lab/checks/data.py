@@ -49,7 +49,7 @@ def mysql(facts: Facts) -> Iterator[Check]:
         yield health(facts, node, "mysql", own)
 
 
-def servers(topology: Topology) -> frozenset[str]:
+def server_checks(topology: Topology) -> frozenset[str]:
     """The checks of each MySQL server and each Cassandra node by itself."""
     settings = topology.settings
     return frozenset(

@@ -253,7 +253,7 @@ def not_well(
 
 def _wait_well(lab: Lab, seconds: float, expected: frozenset[str] = frozenset()) -> None:
     """expected: checks that may fail, as the drill itself makes them fail."""
-    servers = data.servers(lab.topology)
+    servers = data.server_checks(lab.topology)
 
     def look() -> list[str]:
         # What the doctor does costs the users of two cores: it is called to those who look well.

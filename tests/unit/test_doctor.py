@@ -476,7 +476,7 @@ def test_the_databases_own_checks_are_these():
         *("ubuntu1: MySQL", "ubuntu2: MySQL", "ubuntu3: MySQL", "ubuntu1: Cassandra"),
         *("ubuntu2: Cassandra", "ubuntu3: Cassandra", "ubuntu4: Cassandra"),
     }
-    assert data.servers(LAB) == servers
+    assert data.server_checks(LAB) == servers
     assert servers <= {one.name for one in checks(found)}
 
 
