@@ -67,8 +67,9 @@ class Container:
     environment: pairs of name and value; network: 'bridge', 'host' or a user-defined one;
     stop_seconds: from the stop signal to the kill; reads: the Files it depends on. When one of them
     changes, the container runs `reload`, a command of its own; without one it is replaced. files:
-    those that it looks at by itself whenever it needs them. leave:
-    what it runs before it is removed for good, while its neighbours still count on it.
+    those that it looks at by itself whenever it needs them. static_set: the image whose files lie
+    in one of its volumes before it starts. leave: what it runs before it is removed for good,
+    while its neighbours still count on it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Container:
     stop_seconds: int = 10
     reads: tuple[File, ...] = ()
     files: tuple[File, ...] = ()
+    static_set: str = ""
     reload: tuple[str, ...] = ()
     leave: tuple[str, ...] = ()
     stop_signal: str = ""
@@ -106,7 +108,7 @@ class Container:
     def digest(self) -> str:
         """Changes when the container has to be replaced: not when a file it can reload changes,
         and not with a secret, which is handed over by the file alone."""
-        plain = _plain(replace(self, files=()))
+        plain = _plain(replace(self, files=(), static_set=""))
         plain["reads"] = (
             [] if self.reload else [_plain(file) for file in self.reads if not file.secret]
         )
@@ -150,7 +152,8 @@ class Plan:
 
     @property
     def images(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(container.image for container in self.containers))
+        found = (image for c in self.containers for image in (c.image, c.static_set) if image)
+        return tuple(dict.fromkeys(found))
 
     @property
     def services(self) -> frozenset[str]:

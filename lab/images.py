@@ -18,8 +18,8 @@ IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """suite: of Debian, its base; sources: folders that go into it; without: those that don't;
-    target: stage of its Dockerfile; dockerfile: folder of that below images/."""
+    """suite: of Debian, its base; sources: folders and files that go into it; without: those that
+    don't; target: stage of its Dockerfile; dockerfile: folder of that below images/."""
 
     name: str
     suite: str
@@ -35,6 +35,9 @@ class Image:
 
 DJANGO = ("images/webapp_django", "django_app")
 NGINX = ("images/webapp_nginx",)
+# Of no running container: a changed style sheet replaces none.
+APART = ("django_app/static",)
+TESTS = ("django_app/tests",)
 
 IMAGES = {
     image.name: image
@@ -43,14 +46,32 @@ IMAGES = {
         Image("haproxy", "trixie", ("images/haproxy",)),
         Image("mysql", "sid", ("images/mysql",)),
         Image("cassandra", "bookworm", ("images/cassandra",)),
-        Image("webapp_django", "trixie", DJANGO, without=("django_app/tests",)),
+        Image("webapp_django", "trixie", DJANGO, without=(*APART, *TESTS)),
         Image("webapp_nginx", "trixie", NGINX),
         Image(
             "webapp_allinone",
             "trixie",
             (*DJANGO, *NGINX, "images/webapp_allinone"),
-            without=("django_app/tests",),
+            without=(*APART, *TESTS),
             target="allinone",
+            dockerfile="webapp_django",
+        ),
+        Image(
+            "webapp_static",
+            "trixie",
+            (
+                "images/webapp_django/Dockerfile",
+                "images/webapp_django/Dockerfile.dockerignore",
+                "images/webapp_static",
+                "django_app/manage.py",
+                "django_app/posts/__init__.py",
+                "django_app/project/__init__.py",
+                "django_app/project/settings_static.py",
+                "django_app/requirements-build.txt",
+                "django_app/requirements.txt",
+                "django_app/static",
+            ),
+            target="static",
             dockerfile="webapp_django",
         ),
     )
@@ -58,7 +79,12 @@ IMAGES = {
 
 # Never part of a release: the application with its own tests, for `make test`.
 TEST_IMAGE = Image(
-    "webapp_django_test", "trixie", DJANGO, target="test", dockerfile="webapp_django"
+    "webapp_django_test",
+    "trixie",
+    DJANGO,
+    without=APART,
+    target="test",
+    dockerfile="webapp_django",
 )
 
 
@@ -76,7 +102,7 @@ def _inputs(image: Image, folder: Path) -> Iterator[Path]:
     excluded = tuple(folder / path for path in image.without)
     yield folder / BASE_SCRIPT
     for source in image.sources:
-        for path in sorted((folder / source).rglob("*")):
+        for path in (folder / source, *sorted((folder / source).rglob("*"))):
             left_out = IGNORED & set(path.parts) or any(map(path.is_relative_to, excluded))
             if path.is_file() and not left_out:
                 yield path

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from lab.containers import File
 from lab.errors import LabError
+from lab.images import IMAGES
 from lab.topology import Limit, Record, Topology, WebService
 
 FOLDER = "/var/lib/lab/releases"
@@ -35,6 +36,11 @@ class Release(Record):
     commit: str = ""
     web: tuple[WebService, ...] = ()
     limits: dict[str, Limit] = {}
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The images that it has no tag of: it was made by an older version of the lab."""
+        return tuple(sorted(IMAGES.keys() - self.tags))
 
     def files(self, *, current: bool) -> tuple[File, ...]:
         """What makes this release part of the history, and perhaps the current one."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from project.environment import Environment
-from project.settings_static import *  # noqa: F403
-from project.settings_static import BASE_DIR
+from project.settings_static import BASE_DIR, INSTALLED_APPS, STATIC_URL  # noqa: F401
 
 with Environment() as env:
     LAB_NODE = env.text("APP_NODE")
     LAB_MODE = env.text("APP_MODE")
     LAB_RELEASE_FILE = Path(env.text("APP_RELEASE_FILE", "/run/lab/release"))
+    LAB_STATIC_SET_FILE = Path(env.text("APP_STATIC_SET_FILE", "/run/lab/static_set"))
+    LAB_STATIC_MANIFESTS = Path(env.text("APP_STATIC_MANIFESTS", "/shared/manifests"))
 
     SECRET_KEY = env.secret("APP_SECRET_KEY_FILE")
     ALLOWED_HOSTS = env.items("APP_ALLOWED_HOSTS")
@@ -117,6 +118,8 @@ LOGOUT_REDIRECT_URL = "login"
 # "Posted" needs no row in the sessions' table.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 CSRF_FAILURE_VIEW = "project.errors.csrf_failure"
+
+STORAGES = {"staticfiles": {"BACKEND": "project.static_sets.StaticSetStorage"}}
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

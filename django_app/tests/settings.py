@@ -10,3 +10,5 @@ TEST_RUNNER = "tests.runner.LabRunner"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Tests look at what is logged with assertLogs.
 LOGGING["handlers"]["console"] = {"class": "logging.NullHandler"}
+# Static files have an image of their own; test_static_sets.py looks at how they are named.
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -20,9 +20,10 @@ from lab.modes import web
 from lab.site import USERS, Site
 from lab.topology import UWSGI_PORT, WEB_PORT, Limit, Topology
 
-IMAGES = ("webapp_django", "webapp_nginx")
+IMAGES = ("webapp_django", "webapp_nginx", "webapp_static")
 STACK = "webapp"
-STACK_FILE, RELEASE_FILE = f"/etc/lab/stack/{STACK}.yml", "/etc/lab/stack/release"
+STACK_FILE = f"/etc/lab/stack/{STACK}.yml"
+RELEASE_FILE, STATIC_SET_FILE = "/etc/lab/stack/release", "/etc/lab/stack/static_set"
 # Swarm's own networks; inside lab.topology.DOCKER_POOL, beside what daemon.json uses.
 ADDRESS_POOL, POOL_MASK = "10.199.64.0/18", 24
 REPLICAS = 3
@@ -37,7 +38,11 @@ def managers(topology: Topology) -> tuple[str, ...]:
 
 def plan(site: Site, node: str) -> Plan:
     """What a node has to have before Swarm gives it tasks; the containers are Swarm's own."""
-    own = (File(STACK_FILE, compose_file(site)), File(RELEASE_FILE, site.release + "\n"))
+    own = (
+        File(STACK_FILE, compose_file(site)),
+        File(RELEASE_FILE, site.release + "\n"),
+        File(STATIC_SET_FILE, web.static_set(site) + "\n"),
+    )
     files = own if node in managers(site.topology) else ()
     return Plan(volumes=(web.STATIC_VOLUME,), files=files, stack=True)
 
@@ -55,7 +60,10 @@ def compose_file(site: Site) -> str:
         "version": "3.9",
         "services": {"django": _django(site), "nginx": _nginx(site)},
         "networks": {"webapp": {"driver": "overlay"}},
-        "configs": {"release": {"name": f"release.{site.release}", "file": RELEASE_FILE}},
+        "configs": {
+            "release": {"name": f"release.{site.release}", "file": RELEASE_FILE},
+            "static_set": {"name": f"static_set.{web.static_set(site)}", "file": STATIC_SET_FILE},
+        },
         "volumes": {web.STATIC_VOLUME.name: {"external": True}},
         "secrets": {
             name: {"external": True, "name": known_as} for name, known_as in secrets(site).items()
@@ -72,7 +80,7 @@ def _django(site: Site) -> dict[str, Any]:
         # Swarm fills in the name of the node on which the task runs.
         "environment": dict(web.django_environment(site, "{{.Node.Hostname}}", OVERLAY)),
         "volumes": [
-            f"{web.STATIC_VOLUME.name}:/shared",
+            f"{web.STATIC_VOLUME.name}:/shared:ro",
             *_temporary(),
         ],
         "secrets": [
@@ -80,7 +88,10 @@ def _django(site: Site) -> dict[str, Any]:
             for name in web.DJANGO_SECRETS
         ],
         # With the task that it belongs to, also when Swarm takes the release back.
-        "configs": [{"source": "release", "target": "/run/lab/release", "mode": 0o444}],
+        "configs": [
+            {"source": name, "target": f"/run/lab/{name}", "mode": 0o444}
+            for name in ("release", "static_set")
+        ],
         **_confined("django", topology.limits.django),
         "deploy": {
             "mode": "replicated",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lab.containers import AddressOf, Container, File, Mount, Plan, Publication, Volume
 from lab.site import Site, secrets_folder
 from lab.topology import (
@@ -16,10 +18,9 @@ SERVICES = frozenset(WEB_PROGRAMS)
 
 STATIC_VOLUME = Volume("webapp_static", disposable=True)
 SHARED_STATIC = Mount(STATIC_VOLUME.name, "/shared")
-RELEASE_FILE = "/etc/lab/release/release"
+RELEASE_FILE, STATIC_SET_FILE = "/etc/lab/release/release", "/etc/lab/release/static_set"
 DJANGO_SECRETS = ("django_secret_key", "mysql_django_password", "cassandra_django_password")
 DJANGO_MOUNTS = (
-    Mount(STATIC_VOLUME.name, "/shared", writable=True),
     Mount("/etc/lab/release", "/run/lab"),
     Mount(secrets_folder("django"), "/run/secrets"),
 )
@@ -32,9 +33,17 @@ def name(program: str, mode: str) -> str:
     return f"{program}-{mode}-1"
 
 
-def release_file(site: Site) -> File:
-    """Tells Django the release without a restart: a new one may change nothing here."""
-    return File(RELEASE_FILE, site.release + "\n")
+def told(site: Site) -> tuple[File, ...]:
+    """Tells Django its release, and the static set whose files pages name, without a restart."""
+    return (
+        File(RELEASE_FILE, site.release + "\n"),
+        File(STATIC_SET_FILE, static_set(site) + "\n"),
+    )
+
+
+def static_set(site: Site) -> str:
+    """The name of the release's static set: the tag of its image."""
+    return site.images["webapp_static"].rsplit(":", 1)[1]
 
 
 def django(
@@ -57,9 +66,10 @@ def django(
         network=network,
         publications=publications,
         environment=(*django_environment(site, service.django, service.mode), *listening),
-        mounts=DJANGO_MOUNTS,
+        mounts=(replace(SHARED_STATIC, writable=bool(socket)), *DJANGO_MOUNTS),
         reads=django_secrets(site),
-        files=(release_file(site),),
+        files=told(site),
+        static_set=site.images["webapp_static"],
         stop_seconds=STOP_SECONDS,
     )
 
@@ -129,9 +139,10 @@ def all_in_one(site: Site, service: WebService) -> Container:
             *django_environment(site, service.django, service.mode),
             nginx_proxies(site),
         ),
-        mounts=DJANGO_MOUNTS,
+        mounts=(SHARED_STATIC, *DJANGO_MOUNTS),
         reads=django_secrets(site),
-        files=(release_file(site),),
+        files=told(site),
+        static_set=site.images["webapp_static"],
         stop_seconds=STOP_SECONDS,
     )
 
@@ -145,10 +156,13 @@ def together(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
     )
 
 
-def publish_static(image: str) -> tuple[str, ...]:
-    """Lays an image's static files into a node's volume, beside what is there, as Django will."""
+def publish_static(site: Site, serving: str) -> tuple[str, ...]:
+    """Lays the release's static set into a node's volume, beside those that are there.
+
+    serving: the set that pages name until then; empty if there is none.
+    """
     return (
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
-        *("--volume", f"{STATIC_VOLUME.name}:/shared", image),
-        *("python3", "-I", "-S", "/usr/local/lib/webapp/publish_static.py", "ahead"),
+        *("--volume", f"{STATIC_VOLUME.name}:/shared", site.images["webapp_static"]),
+        *(static_set(site), serving),
     )

@@ -112,8 +112,10 @@ class Lab:
         }
 
     def current_release(self) -> Release | None:
+        """The release that serves, if there is one that this version of the lab understands."""
         status, record, _ = self.builder.attempt("cat", releases.CURRENT)
-        return releases.parse(record) if status == 0 else None
+        release = releases.parse(record) if status == 0 else None
+        return None if release and release.lacking else release
 
     def require_release(self) -> Release:
         """The current release. Raises LabError if there is none yet."""

@@ -89,14 +89,18 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     whole = set(services) == set(lab.topology.web)
     if not whole and overlay.active(lab):
         raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
+    current = lab.require_release()
     release = prepare(lab)
+    # Once, before the first node: the release before has to be able to work with it.
+    databases = None
+    if release.tags["webapp_django"] != current.tags["webapp_django"]:
+        databases = partial(initialize, lab, release, only_news=True)
     # Until the end, the history says that it was tried.
     lab.builder.put(release.files(current=False))
     try:
-        # Once, before the first node: the release before has to be able to work with it.
-        databases = partial(initialize, lab, release, only_news=True)
         if lab.topology.overlay:
-            databases()
+            if databases:
+                databases()
             overlay.deploy(lab, release, partial(balance, lab, release))
         else:
             web.bring(lab, release, services, databases)
@@ -141,6 +145,9 @@ def rollback(lab: Lab, name: str) -> Release:
     """
     current = lab.require_release()
     release = _recorded(lab, name or releases.previous(_journal(lab), current.name))
+    if release.lacking:
+        lacking = ", ".join(release.lacking)
+        raise LabError(f"rollback: {release.name} has no {lacking}: an older lab made it")
     # The web goes back; the databases, the balancers and the registry stay as they are.
     web_tags = {image: release.tags[image] for image in WEB_IMAGES}
     release = release.model_copy(update={"tags": current.tags | web_tags})

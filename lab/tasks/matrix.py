@@ -118,6 +118,7 @@ def _switched(
     for node in nodes:
         web.clear(lab, release, node)
     began = time.monotonic()
+    web.lay(changed, release, service)
     web.start_service(changed, release, service)
     address = lab.topology.address(service.nginx)
     wait_ready(address)

@@ -14,6 +14,7 @@ from lab.progress import say, together
 from lab.releases import Release
 from lab.remote import Node, wait_until
 from lab.site import Site
+from lab.tasks import static
 from lab.tasks.apply import apply
 from lab.tasks.context import Lab
 
@@ -39,7 +40,8 @@ def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
     """
     site = lab.site(release)
     _form(lab)
-    together({name: partial(_prepare, lab, site, name) for name in lab.topology.names})
+    serving = static.serving(lab)
+    together({name: partial(_prepare, lab, site, name, serving) for name in lab.topology.names})
     _create_secrets(lab, site)
     _deploy_stack(lab)
     for name in lab.topology.nginx_nodes:
@@ -141,13 +143,12 @@ def _join(lab: Lab, name: str, token: str) -> None:
     say(name, "joins the swarm")
 
 
-def _prepare(lab: Lab, site: Site, name: str) -> None:
-    """The volume, the files and, where nginx will run, the static files."""
+def _prepare(lab: Lab, site: Site, name: str, serving: str) -> None:
+    """The volume, the files and the static set: nginx serves it, and any node may get Django."""
     node, plan = lab.nodes[name], overlay.plan(site, name)
     node.put(plan.files)
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
-    if name in lab.topology.nginx_nodes:
-        node.run(*web.publish_static(site.images["webapp_django"]))
+    node.run(*web.publish_static(site, serving))
 
 
 def _create_secrets(lab: Lab, site: Site) -> None:

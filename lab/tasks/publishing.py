@@ -15,7 +15,7 @@ from lab.tasks.context import Lab
 from lab.tasks.images import build, built_lacks, missing, push, send_sources, start_registry
 from lab.topology import FOLDER
 
-WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone")
+WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone", "webapp_static")
 
 
 class Publishing:

@@ -1,11 +1,11 @@
-"""Rsyncs the static files to an nginx that shares no volume with its Django."""
+"""Lays static files where nginx serves them; rsyncs them where it shares no volume with Django."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab.modes import all_in_one, separate_hosts, web
+from lab.modes import separate_hosts, web
 from lab.progress import say
 from lab.releases import Release
 from lab.tasks.context import Lab
@@ -15,21 +15,26 @@ from lab.topology import WebService
 SHARED = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data/static_root/"
 
 
-def ahead(lab: Lab, release: Release, service: WebService) -> None:
+def serving(lab: Lab) -> str:
+    """The static set whose files pages name now; empty before the first release."""
+    current = lab.current_release()
+    return current.tags["webapp_static"] if current else ""
+
+
+def ahead(lab: Lab, release: Release, service: WebService, serving: str) -> None:
     """Brings a release's static files to the service's nginx, beside those that are there."""
     node = lab.nodes[service.django]
-    image = "webapp_allinone" if service.mode == all_in_one.NAME else "webapp_django"
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
-    node.run(*web.publish_static(lab.site(release).images[image]))
+    node.run(*web.publish_static(lab.site(release), serving))
     if service.mode == separate_hosts.NAME:
         carry(lab, service, prune=False)
 
 
 def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
-    """Copies the files that the Django container laid into its volume to the nginx node.
+    """Copies the files in the Django node's volume to the nginx node.
 
-    prune: those that are gone there go here, too. They go by way of this machine, which reaches
-    both nodes; the nodes don't log in to each other.
+    prune: those that are gone there go here, too, which no page may name any more. They go by way
+    of this machine, which reaches both nodes; the nodes don't log in to each other.
     """
     target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
     lab.nodes[service.nginx].run("install", "-d", separate_hosts.STATIC_FOLDER)

@@ -8,6 +8,7 @@ from functools import partial
 from lab import docker
 from lab.errors import LabError
 from lab.modes import separate_hosts
+from lab.modes.web import STATIC_SET_FILE
 from lab.plan import WEB
 from lab.progress import interrupted, phase, say, together
 from lab.releases import Release
@@ -25,19 +26,25 @@ REPLACED_SECONDS = 60
 
 def start(lab: Lab, release: Release, *, swarm: bool) -> None:
     """Starts all web services at the same time, where none serves."""
-    web = dict(enumerate(lab.topology.web))
-    together({str(i): partial(start_service, lab, release, s, swarm=swarm) for i, s in web.items()})
+    serving = static.serving(lab)
+
+    def one(service: WebService) -> None:
+        lay(lab, release, service, serving)
+        start_service(lab, release, service, swarm=swarm)
+
+    together({str(i): partial(one, service) for i, service in enumerate(lab.topology.web)})
 
 
 def bring(
     lab: Lab,
     release: Release,
     services: tuple[WebService, ...],
-    databases: Callable[[], None] = lambda: None,
+    databases: Callable[[], None] | None = None,
 ) -> None:
     """Brings web services to a release, and ends the stack if the web is one now.
 
-    databases: what makes them ready for the release, before its first Django starts.
+    databases: what makes them ready for the release, if it needs that, before its first Django
+    starts.
     Raises LabError if one of the services does not serve then; what was changed is put back.
     """
     swarm = overlay.active(lab)
@@ -45,7 +52,7 @@ def bring(
     ahead: dict[str, Callable[[], None]] = {
         "files": partial(lay_ahead, lab, release),
     }
-    if changing:
+    if databases:
         ahead["databases"] = databases
     with phase("ahead"):
         together(ahead)
@@ -123,13 +130,15 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
 
 
 def remove_leftovers(lab: Lab, release: Release) -> None:
-    """Removes the containers of web services that lab.yml no longer has."""
-    together(
-        {
-            name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
-            for name in lab.topology.names
-        }
-    )
+    """Removes the containers of web services that lab.yml no longer has, and the static files of
+    old sets from nginx that have them rsynced."""
+    work: dict[str, Callable[[], object]] = {
+        name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
+        for name in lab.topology.names
+    }
+    apart = (one for one in lab.topology.web if one.mode == separate_hosts.NAME)
+    work |= {f"static {one.nginx}": partial(static.carry, lab, one) for one in apart}
+    together(work)
 
 
 def start_service(
@@ -140,13 +149,11 @@ def start_service(
     swarm: bool = False,
     seconds: float = HEALTHY_SECONDS,
 ) -> None:
-    """Brings one web service to the release: Django, its static files, then what has port 80."""
+    """Brings one web service to the release: Django, then what has port 80."""
     django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
     django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
     changed = apply(django, django_plan, DJANGO)
     wait_healthy(django, django_plan, DJANGO, seconds)
-    if service.mode == separate_hosts.NAME:
-        static.carry(lab, service)
     if swarm:
         overlay.vacate(lab, service.nginx)
     changed |= apply(nginx, nginx_plan, FRONT)
@@ -174,15 +181,20 @@ def clear(lab: Lab, release: Release, node: str) -> None:
 
 
 def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dict[WebService, bool]:
-    """The services of which a container changes; whether one that serves well is stopped for it."""
+    """The services that change, in a container or in the static set; whether one that serves well
+    does."""
 
-    def one(service: WebService, node: str) -> tuple[bool, bool]:
+    def one(node: str) -> tuple[bool, bool]:
         plan = lab.plan(release, node)
         found = lab.nodes[node].observe(plan.only(WEB))
-        return bool(docker.commands(plan, found, WEB)), docker.replaced(plan, found, WEB)
+        commands, stops = docker.commands(plan, found, WEB), docker.replaced(plan, found, WEB)
+        renamed = any(
+            file.path == STATIC_SET_FILE for file in docker.changed(docker.files(plan), found)
+        )
+        return bool(commands or renamed), stops or (renamed and _serves(found))
 
     nodes = {
-        f"{i} {node}": partial(one, service, node)
+        f"{i} {node}": partial(one, node)
         for i, service in enumerate(services)
         for node in dict.fromkeys((service.django, service.nginx))
     }
@@ -195,19 +207,29 @@ def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dic
     return answer
 
 
+def _serves(found: docker.Observation) -> bool:
+    return any(running.well for running in found.containers.values() if running.service in WEB)
+
+
 def lay_ahead(lab: Lab, release: Release) -> None:
     """Brings images and static files to every web node before the first one changes.
 
     An image that can't be had stops nothing then. Static files come before any page names them:
     HAProxy hands a browser's next request to another node, also to one that does not change.
     """
+    serving = static.serving(lab)
+    web = enumerate(lab.topology.web)
+    together({str(i): partial(lay, lab, release, service, serving) for i, service in web})
 
-    def one(service: WebService) -> None:
-        for node in dict.fromkeys((service.django, service.nginx)):
-            pull(lab.nodes[node], lab.plan(release, node), WEB)
-        static.ahead(lab, release, service)
 
-    together({str(i): partial(one, service) for i, service in enumerate(lab.topology.web)})
+def lay(lab: Lab, release: Release, service: WebService, serving: str = "") -> None:
+    """Brings one web service's images and static files to its nodes.
+
+    serving: the static set whose files pages name until then, if any.
+    """
+    for node in dict.fromkeys((service.django, service.nginx)):
+        pull(lab.nodes[node], lab.plan(release, node), WEB)
+    static.ahead(lab, release, service, serving)
 
 
 def _fronts(lab: Lab, service: WebService) -> tuple[str, ...]:

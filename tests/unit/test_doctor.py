@@ -26,7 +26,7 @@ from lab.checks import (
 )
 from lab.checks.facts import LATE, Answer, Container, Examined, Facts, examined
 from lab.doctor import Check, Failure, Finding, as_json, diagnose, each, report, some
-from lab.images import IMAGES
+from lab.images import IMAGES, references
 from lab.mode_names import MODES_OF_ONE_NODE
 from lab.releases import Release
 from lab.site import Site
@@ -306,7 +306,7 @@ class Anything(dict):
         return name
 
 
-SITE = Site(LAB, Anything(), Anything(), RELEASE.name)
+SITE = Site(LAB, references(LAB.registry, RELEASE.tags), Anything(), RELEASE.name)
 PLANS = {node: plan.plan(SITE, node) for node in LAB.names}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lab import images, plan, services
-from lab.containers import AddressOf, Mount, Publication
+from lab.containers import AddressOf, File, Mount, Publication
 from lab.render import firewall
 from lab.secrets import GENERATED
 from lab.site import Site
@@ -102,7 +102,7 @@ def test_all_in_one_is_one_container_with_what_both_halves_need():
     assert both.name == "allinone-all-in-one-1"
     assert both.image == "ubuntu1:5000/webapp_allinone:0123456789ab"
     assert both.publications == (Publication("192.168.56.12", 80),)
-    assert Mount("webapp_static", "/shared", writable=True) in both.mounts
+    assert Mount("webapp_static", "/shared") in both.mounts
     assert dict(both.environment)["APP_MODE"] == "all-in-one"
     assert dict(both.environment)["NGINX_TRUSTED_PROXIES"] == "192.168.56.13,192.168.56.14"
     assert [file.path.rsplit("/", 1)[-1] for file in both.reads] == [
@@ -127,6 +127,18 @@ def test_a_new_release_that_changes_no_image_replaces_no_container():
     for node in LAB.names:
         before = [c.digest for c in plan.plan(SITE, node).containers]
         assert [c.digest for c in plan.plan(later, node).containers] == before
+
+
+def test_another_static_set_is_told_to_django_and_replaces_no_container():
+    tags = TAGS | {"webapp_static": "ba9876543210"}
+    later = Site(LAB, images.references(LAB.registry, tags), SECRETS, SITE.release)
+    for node, told in {"ubuntu1": True, "ubuntu2": True, "ubuntu3": True, "ubuntu4": False}.items():
+        before, after = plan.plan(SITE, node), plan.plan(later, node)
+        assert [c.digest for c in before.containers] == [c.digest for c in after.containers]
+        assert set(after.all_files) - set(before.all_files) == (
+            {File("/etc/lab/release/static_set", "ba9876543210\n")} if told else set()
+        )
+        assert ("ubuntu1:5000/webapp_static:ba9876543210" in after.images) == told
 
 
 def test_a_new_tag_replaces_the_containers_of_that_image_alone():

@@ -1,4 +1,4 @@
-"""Which static files of which releases are in the volume that nginx serves."""
+"""Which static files of which sets are in the volume that nginx serves."""
 
 import importlib.util
 import os
@@ -7,27 +7,30 @@ import pytest
 
 from lab.topology import FOLDER
 
-PATH = FOLDER / "images" / "webapp_django" / "publish_static.py"
+PATH = FOLDER / "images" / "webapp_static" / "publish.py"
 
 
 @pytest.fixture
 def static(tmp_path):
-    spec = importlib.util.spec_from_file_location("publish_static", PATH)
+    spec = importlib.util.spec_from_file_location("publish", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
     class Volume:
-        target, lists = tmp_path / "static_root", tmp_path / "sets"
-        module = None
+        target, lists, manifests = (
+            tmp_path / name for name in ("static_root", "sets", "manifests")
+        )
         published = 0
 
-        def publish(self, serve=True, **files):
+        def publish(self, name, serving="", **files):
+            """name: of the set; files: name to text."""
             self.published += 1
             source = tmp_path / f"image-{self.published}"
             source.mkdir()
-            for name, text in files.items():
-                (source / name).write_text(text)
-            self.module.main(serve=serve, source=source, target=self.target, lists=self.lists)
+            for file, text in files.items():
+                (source / file).write_text(text)
+            (source / "staticfiles.json").write_text(f"of {name}")
+            module.main(name, serving, source=source, shared=tmp_path)
             # Two sets published within one tick of the clock still have an order.
             for path in self.lists.glob("[!.]*"):
                 before = path.stat().st_mtime_ns - 10**9
@@ -37,46 +40,47 @@ def static(tmp_path):
         def files(self):
             return {path.name: path.read_text() for path in self.target.iterdir()}
 
-    Volume.module = module
+        @property
+        def manifests_of(self):
+            return {path.stem: path.read_text() for path in self.manifests.iterdir()}
+
     return Volume()
 
 
 def test_old_and_new_files_stand_side_by_side(static):
-    static.publish(site_1="old", manifest="1")
-    static.publish(site_2="new", manifest="2")
-    assert static.files == {"site_1": "old", "site_2": "new", "manifest": "2"}
+    static.publish("first", site_1="old")
+    static.publish("second", "first", site_2="new")
+    assert static.files == {"site_1": "old", "site_2": "new"}
+    assert static.manifests_of == {"first": "of first", "second": "of second"}
 
 
 def test_files_go_five_sets_later(static):
     for number in range(1, 7):
-        static.publish(**{f"site_{number}": "", "same": ""})
+        static.publish(f"set-{number}", f"set-{number - 1}", **{f"site_{number}": "", "same": ""})
     assert sorted(static.files) == ["same", "site_2", "site_3", "site_4", "site_5", "site_6"]
+    assert sorted(static.manifests_of) == ["set-2", "set-3", "set-4", "set-5", "set-6"]
 
 
 def test_a_set_that_is_published_again_is_the_newest(static):
     for number in (1, 2, 3, 4, 5, 1, 6):
-        static.publish(**{f"site_{number}": ""})
+        static.publish(f"set-{number}", **{f"site_{number}": ""})
     assert sorted(static.files) == ["site_1", "site_3", "site_4", "site_5", "site_6"]
 
 
 def test_what_a_killed_publisher_left_half_done_goes(static):
-    static.publish(site="1")
+    static.publish("first", site="1")
     (static.target / ".site.77").write_text("half")
-    static.publish(site="1")
+    static.publish("first", site="1")
     assert static.files == {"site": "1"}
 
 
-def test_what_is_laid_ahead_removes_nothing_and_goes_if_it_never_serves(static):
-    static.publish(live="")
-    for number in range(6):
-        static.publish(serve=False, **{f"failed_{number}": ""})
-    assert "live" in static.files
-    static.publish(next="")
-    assert sorted(static.files) == ["live", "next"]
-
-
-def test_what_an_image_without_lists_laid_there_counts_as_a_set(static):
-    static.target.mkdir()
-    (static.target / "old").write_text("")
-    static.publish(new="")
-    assert sorted(static.files) == ["new", "old"]
+def test_the_set_that_serves_stays_however_many_never_do(static):
+    static.publish("live", site="")
+    for number in range(7):
+        static.publish(f"failed-{number}", "live", **{f"failed_{number}": ""})
+    assert "site" in static.files
+    assert static.manifests_of["live"] == "of live"
+    static.publish("next", "live", next="")
+    static.publish("last", "next", last="")
+    assert "site" not in static.files
+    assert "live" not in static.manifests_of

@@ -1,14 +1,15 @@
 """Releases and the digests that image tags are."""
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from lab import images, releases
 from lab.errors import LabError
-from lab.images import Image
+from lab.images import IMAGES, Image
 from lab.releases import Event, Release
-from lab.topology import TopologyError, WebService
+from lab.topology import FOLDER, TopologyError, WebService
 from tests.unit.delivered import LAB as TOPOLOGY
 
 NOW = datetime(2026, 11, 24, 8, 15, 30, tzinfo=UTC)
@@ -46,6 +47,27 @@ def test_a_tag_changes_with_what_goes_into_the_image_and_nothing_else(sources, p
     (sources / path).parent.mkdir(parents=True, exist_ok=True)
     (sources / path).write_text("edited")
     assert (images.tag(IMAGE, sources) != before) == changes
+
+
+# An edited source, and the images whose tags it changes.
+EDITS = {
+    "django_app/static/site.css": {"webapp_static"},
+    "django_app/posts/views.py": {"webapp_allinone", "webapp_django"},
+    "django_app/templates/base.html": {"webapp_allinone", "webapp_django"},
+    "images/webapp_nginx/nginx.conf": {"webapp_allinone", "webapp_nginx"},
+    "django_app/requirements.txt": {"webapp_allinone", "webapp_django", "webapp_static"},
+}
+
+
+@pytest.mark.parametrize(("path", "changed"), EDITS.items())
+def test_an_edit_changes_the_tags_of_what_it_goes_into(tmp_path, path, changed):
+    for name in ("django_app", "images", "provision"):
+        shutil.copytree(FOLDER / name, tmp_path / name)
+    before = images.tags(tmp_path)
+    with (tmp_path / path).open("a") as edited:
+        edited.write("\n")
+    after = images.tags(tmp_path)
+    assert {name for name in before if before[name] != after[name]} == changed
 
 
 def test_a_run_bit_changes_the_tag(sources):
@@ -101,6 +123,12 @@ def test_a_release_survives_being_written_and_read():
     written = release(None, {"web": "a"})
     for file in written.files(current=True):
         assert releases.parse(file.content) == written
+
+
+def test_a_release_of_an_older_lab_says_what_it_lacks():
+    older = {name: "a" for name in IMAGES if name != "webapp_static"}
+    assert release(None, older).lacking == ("webapp_static",)
+    assert release(None, dict.fromkeys(IMAGES, "a")).lacking == ()
 
 
 def test_a_release_of_one_node_is_part_of_the_history_alone():
