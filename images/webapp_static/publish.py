@@ -2,11 +2,13 @@
 of earlier sets.
 
 publish.py SET [SERVING]: the set's name, under which Django finds its manifest; the name of the set
-that pages name now, which stays however many were laid since.
+that pages name now, which stays however many were laid since. Prints what that one has a file for
+and this one has not, a name each line: pages that use such a name must not get this set.
 """
 
 import fcntl
 import filecmp
+import json
 import os
 import shutil
 import sys
@@ -56,6 +58,14 @@ def prune(target: Path, lists: Path, manifests: Path, serving: str) -> None:
             (target / file).unlink()
 
 
+def lacking(manifest: Path, serving: Path) -> list[str]:
+    """What a manifest that serves has a file for, and another one has not."""
+    if not serving.exists():
+        return []
+    has, wanted = (json.loads(path.read_text())["paths"] for path in (manifest, serving))
+    return sorted(wanted.keys() - has.keys())
+
+
 @contextmanager
 def alone(lists: Path) -> Iterator[None]:
     """Nobody else publishes into this volume meanwhile."""
@@ -65,7 +75,7 @@ def alone(lists: Path) -> Iterator[None]:
         yield
 
 
-def main(name: str, serving: str = "", source: Path = SOURCE, shared: Path = SHARED) -> None:
+def main(name: str, serving: str = "", source: Path = SOURCE, shared: Path = SHARED) -> list[str]:
     target, lists, manifests = shared / "static_root", shared / "sets", shared / "manifests"
     published = [path for path in files(source) if str(path) != MANIFEST]
     with alone(lists):
@@ -75,7 +85,9 @@ def main(name: str, serving: str = "", source: Path = SOURCE, shared: Path = SHA
         # Last: it says that everything it names is there.
         publish(source / MANIFEST, manifests / f"{name}.json")
         prune(target, lists, manifests, serving)
+    return lacking(source / MANIFEST, manifests / f"{serving}.json")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for lacked in main(*sys.argv[1:]):
+        print(lacked)

@@ -20,11 +20,27 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
 
     After Ctrl-C it is ended all the same once a container was stopped.
     """
+    changed, _ = _applied(node, plan, services)
+    return changed
+
+
+def settle(
+    node: Node, plan: Plan, services: frozenset[str], seconds: float = HEALTHY_SECONDS
+) -> bool:
+    """Like apply, and returns once the containers are healthy."""
+    changed, well = _applied(node, plan, services)
+    if not well:
+        wait_healthy(node, plan, services, seconds)
+    return changed
+
+
+def _applied(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool]:
+    """Whether it had to act; whether all containers were found as they should be, and healthy."""
     # Never in the main thread, where Ctrl-C would stop it between a stop and a start.
     return together({node.name: partial(_apply, node, plan, services)})[node.name]
 
 
-def _apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
+def _apply(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool]:
     go_on()
     part = plan.only(services)
     with node.changing:
@@ -40,7 +56,7 @@ def _apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
             _tell(node, command)
             node.change(*command)
         node.put(docker.changed(docker.notes(part), found))
-    return bool(files or commands)
+    return bool(files or commands), not commands and not _ill(part, found)
 
 
 def pull(node: Node, plan: Plan, services: frozenset[str]) -> None:
@@ -84,25 +100,32 @@ def wait_healthy(
     node: Node, plan: Plan, services: frozenset[str], seconds: float = HEALTHY_SECONDS
 ) -> None:
     """Returns once the plan's containers of some services are healthy."""
-    names = tuple(container.name for container in plan.only(services).containers)
-    if not names:
+    part = plan.only(services)
+    if not part.containers:
         return
 
     def look() -> dict[str, str]:
-        found = node.observe().containers
-        ill = {name: _illness(found.get(name)) for name in names}
-        for name in names:
-            if (running := found.get(name)) and running.restarts >= HOPELESS_RESTARTS:
+        found = node.observe()
+        for container in part.containers:
+            running = found.containers.get(container.name)
+            if running and running.restarts >= HOPELESS_RESTARTS:
                 raise RemoteError(
-                    f"{node.name}: {name} ends again and again; {end_of_log(node, name)}"
+                    f"{node.name}: {running.name} ends again and again;"
+                    f" {end_of_log(node, running.name)}"
                 )
-        return {name: illness for name, illness in ill.items() if illness}
+        return _ill(part, found)
 
     def advice(ill: dict[str, str]) -> str:
         return end_of_log(node, next(iter(ill)))
 
     subject = f"{node.name}: healthy containers"
     wait_until(subject, look, lambda ill: not ill, seconds=seconds, advice=advice)
+
+
+def _ill(plan: Plan, found: docker.Observation) -> dict[str, str]:
+    """The plan's containers that are not healthy, and how they are."""
+    ill = {c.name: _illness(found.containers.get(c.name)) for c in plan.containers}
+    return {name: illness for name, illness in ill.items() if illness}
 
 
 def _illness(running: docker.Running | None) -> str:

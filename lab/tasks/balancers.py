@@ -14,7 +14,7 @@ from lab.plan import BALANCER
 from lab.progress import go_on, say, together
 from lab.releases import Release
 from lab.remote import POLL_SECONDS, Node, RemoteError, wait_until
-from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.apply import settle
 from lab.tasks.context import Lab
 
 SOCKET = "UNIX-CONNECT:/run/haproxy/admin.sock"
@@ -84,9 +84,7 @@ def configure(lab: Lab, release: Release) -> bool:
     plans = {name: lab.plan(release, name) for name in names}
 
     def one(name: str) -> bool:
-        changed = apply(lab.nodes[name], plans[name], BALANCER)
-        wait_healthy(lab.nodes[name], plans[name], BALANCER)
-        return changed
+        return settle(lab.nodes[name], plans[name], BALANCER)
 
     def stops(name: str) -> bool:
         part = plans[name].only(BALANCER)
@@ -166,8 +164,7 @@ def drained(lab: Lab, *servers: str, later: Collection[str] = ()) -> Iterator[No
     if serving(views) or (
         there_are_others and _within(OTHERS_SECONDS, lambda: serving(states(lab).values()))
     ):
-        set_state(lab, known, "drain")
-        _wait_answered(lab, known)
+        _drain(lab, known)
     else:
         say(names, "not drained: no other web server is up")
     yield
@@ -186,9 +183,7 @@ def drained(lab: Lab, *servers: str, later: Collection[str] = ()) -> Iterator[No
 def close(lab: Lab) -> None:
     """No web server gets requests any more: HAProxy answers 503 with its page. Those in flight are
     answered before. A balancer that is started anew opens the site again, as `reopen` does."""
-    names = _known(lab)
-    set_state(lab, names, "drain")
-    _wait_answered(lab, names)
+    _drain(lab, _known(lab))
 
 
 def reopen(lab: Lab) -> None:
@@ -217,8 +212,10 @@ def _others_serve(servers: tuple[str, ...], views: Iterable[dict[str, Server]]) 
     )
 
 
-def _wait_answered(lab: Lab, servers: tuple[str, ...]) -> None:
-    """Whatever takes longer than IN_FLIGHT_SECONDS is left to the programs' own graceful end."""
+def _drain(lab: Lab, servers: tuple[str, ...]) -> None:
+    """Returns once the requests in flight are answered. Whatever takes longer than
+    IN_FLIGHT_SECONDS is left to the programs' own graceful end."""
+    set_state(lab, servers, "drain")
 
     def look() -> bool:
         views = states(lab).values()

@@ -102,7 +102,7 @@ def build(context: Context) -> None:
     """Build the images that neither the builder nor the registry has."""
     lab = Lab()
     with lab.changing("build"):
-        release = publishing.source_release(lab)
+        release = publishing.source_release(lab, lab.current_release())
         images.start_registry(lab, release)
         absent = images.built_lacks(lab, images.missing(lab, release.tags))
         if absent:
@@ -117,7 +117,7 @@ def push(context: Context) -> None:
     """Build what is missing and push it to the registry."""
     lab = Lab()
     with lab.changing("push"):
-        release = publishing.source_release(lab)
+        release = publishing.source_release(lab, lab.current_release())
         images.start_registry(lab, release)
         with publishing.Publishing(lab, release.tags) as published:
             published.wait(*IMAGES)

@@ -13,7 +13,7 @@ from lab.plan import ALL, DATA, WEB
 from lab.progress import interrupted, say, together
 from lab.releases import Event, Outcome, Release
 from lab.remote import Node
-from lab.tasks import data, overlay, web
+from lab.tasks import data, overlay, static, web
 from lab.tasks.apply import remove_unwanted
 from lab.tasks.balancers import balance, configure, taken_out
 from lab.tasks.context import Lab
@@ -28,14 +28,14 @@ IMAGES_KEPT = 3
 
 def bring_up(lab: Lab) -> Release:
     """All that comes after the machines; what takes longest to become ready is started first."""
-    release = source_release(lab)
+    release = source_release(lab, lab.current_release())
     start_registry(lab, release)
     settings = lab.topology.settings
     servers = dict.fromkeys((*settings.mysql, *settings.cassandra))
     plans = {name: lab.plan(release, name) for name in servers}
     swarm = overlay.active(lab)
     changing = web.changes(lab, release, lab.topology.web)
-    serving = any(changing.values())
+    serving = any(change.serves for change in changing.values())
 
     def databases() -> None:
         # The balancers lead to the databases, so both have to be there first.
@@ -46,12 +46,12 @@ def bring_up(lab: Lab) -> Release:
         published.wait("webapp_django")
         initialize(lab, release)
 
-    def web_tier() -> None:
+    def web_tier() -> frozenset[str]:
         published.wait(*WEB_IMAGES)
         if serving:
-            web.lay_ahead(lab, release)
-        else:
-            web.start(lab, release, swarm=swarm)
+            return web.lay_ahead(lab, release)
+        web.start(lab, release, swarm=swarm)
+        return frozenset()
 
     def unwanted(name: str) -> frozenset[str]:
         """What has to go first; of a node that serves, the web goes when its successor comes."""
@@ -68,14 +68,15 @@ def bring_up(lab: Lab) -> Release:
             }
         )
         data.start(lab, plans)
-        together({"databases": databases, "web": web_tier})
+        lacking = together({"databases": databases, "web": web_tier})["web"]
         published.wait(*IMAGES)
     left = taken_out(lab)
     rolled = tuple(service for service in lab.topology.web if serving or service.nginx in left)
-    web.roll(lab, release, rolled, tuple(changing), swarm=swarm)
+    web.roll(lab, release, rolled, changing, lacking or frozenset(), swarm=swarm)
     if swarm:
         web.leave_overlay(lab, release)
     web.remove_leftovers(lab, release)
+    static.prune(lab)
     data.remove(lab, release, plans)
     record(lab, release, "live")
     return release
@@ -122,10 +123,14 @@ def forget_images(lab: Lab) -> None:
     Where that fails it is only said: the release is live.
     """
     names = dict.fromkeys(e.release for e in reversed(_journal(lab)) if e.outcome == "live")
-    recent = []
-    for name in list(names)[:IMAGES_KEPT]:
+
+    def recorded(name: str) -> Release | None:
         with suppress(LabError):
-            recent.append(_recorded(lab, name))
+            return _recorded(lab, name)
+        return None
+
+    found = together({name: partial(recorded, name) for name in list(names)[:IMAGES_KEPT]})
+    recent = [release for release in found.values() if release]
     kept = frozenset(image for release in recent for image in lab.site(release).images.values())
 
     def one(node: Node) -> None:

@@ -14,7 +14,7 @@ from lab.plan import REGISTRY
 from lab.progress import go_on, say, together
 from lab.releases import Release
 from lab.remote import SSH_CONFIG
-from lab.tasks.apply import apply, wait_healthy
+from lab.tasks.apply import settle
 from lab.tasks.context import Lab
 from lab.tasks.nodes import REPORTS
 from lab.topology import FOLDER
@@ -38,8 +38,7 @@ def start_registry(lab: Lab, release: Release) -> None:
         send_sources(lab, tags)
         build_all(lab, built_lacks(lab, tags))
         lab.builder.run("lab-hand-over", image)
-    apply(lab.builder, whole, REGISTRY)
-    wait_healthy(lab.builder, whole, REGISTRY)
+    settle(lab.builder, whole, REGISTRY)
 
 
 def missing(lab: Lab, tags: dict[str, str]) -> dict[str, str]:

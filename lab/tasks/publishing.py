@@ -58,9 +58,10 @@ class Publishing:
                 self._futures[name].result()
 
 
-def source_release(lab: Lab, only: tuple[str, ...] = tuple(IMAGES)) -> Release:
+def source_release(
+    lab: Lab, current: Release | None, only: tuple[str, ...] = tuple(IMAGES)
+) -> Release:
     """The release that the sources make: new tags for some images, the current ones for others."""
-    current = lab.current_release()
     tags = images.tags()
     kept = {n: t for n, t in current.tags.items() if n not in only} if current else {}
     return releases.next_release(
@@ -83,8 +84,7 @@ def prepare(lab: Lab, images_too: tuple[str, ...] = ()) -> Release:
 
     images_too: others that will be wanted.
     """
-    lab.require_release()
-    release = source_release(lab, only=WEB_IMAGES)
+    release = source_release(lab, lab.require_release(), only=WEB_IMAGES)
     with phase("build and push"):
         start_registry(lab, release)
         tags = lab.wanted_tags(release) | {name: release.tags[name] for name in images_too}

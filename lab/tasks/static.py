@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab.modes import separate_hosts, web
-from lab.progress import say
+from lab.progress import say, together
 from lab.releases import Release
 from lab.tasks.context import Lab
 from lab.tasks.images import rsync
@@ -21,13 +22,24 @@ def serving(lab: Lab) -> str:
     return current.tags["webapp_static"] if current else ""
 
 
-def ahead(lab: Lab, release: Release, service: WebService, serving: str) -> None:
-    """Brings a release's static files to the service's nginx, beside those that are there."""
+def ahead(lab: Lab, release: Release, service: WebService, serving: str) -> frozenset[str]:
+    """Brings a release's static files to the service's nginx, beside those that are there.
+
+    Returns the names that pages may use now, and for which this set has no file.
+    """
     node = lab.nodes[service.django]
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
-    node.run(*web.publish_static(lab.site(release), serving))
+    lacking = node.run(*web.publish_static(lab.site(release), serving))
     if service.mode == separate_hosts.NAME:
         carry(lab, service, prune=False)
+    return frozenset(lacking.splitlines())
+
+
+def prune(lab: Lab) -> None:
+    """Removes the files of sets that are gone, once every page names others, from each nginx that
+    has them rsynced."""
+    apart = [service for service in lab.topology.web if service.mode == separate_hosts.NAME]
+    together({service.nginx: partial(carry, lab, service) for service in apart})
 
 
 def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
@@ -37,9 +49,9 @@ def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
     of this machine, which reaches both nodes; the nodes don't log in to each other.
     """
     target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
-    lab.nodes[service.nginx].run("install", "-d", separate_hosts.STATIC_FOLDER)
     with TemporaryDirectory() as folder:
         copy = f"{Path(folder)}/"
         rsync("--rsync-path=sudo rsync", f"{service.django}:{SHARED}", copy)
-        changes = rsync("--rsync-path=sudo rsync", "--chown=root:root", copy, target, prune=prune)
+        there = f"--rsync-path=sudo mkdir -p {separate_hosts.STATIC_FOLDER} && sudo rsync"
+        changes = rsync(there, "--chown=root:root", copy, target, prune=prune)
     say(service.nginx, f"static files: {'rsynced' if changes else 'unchanged'}")

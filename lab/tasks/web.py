@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from lab import docker
 from lab.errors import LabError
-from lab.modes import separate_hosts
 from lab.modes.web import STATIC_SET_FILE
 from lab.plan import WEB
 from lab.progress import interrupted, phase, say, together
 from lab.releases import Release
 from lab.tasks import overlay, static
-from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, wait_healthy
+from lab.tasks.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, settle, wait_healthy
 from lab.tasks.balancers import configure, drained, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.warm_up import warm_up
@@ -35,6 +35,17 @@ def start(lab: Lab, release: Release, *, swarm: bool) -> None:
     together({str(i): partial(one, service) for i, service in enumerate(lab.topology.web)})
 
 
+class Change(NamedTuple):
+    """What a release changes in a web service.
+
+    containers: some of them; static_set: which files pages name; serves: it serves well until then.
+    """
+
+    containers: bool
+    static_set: bool
+    serves: bool
+
+
 def bring(
     lab: Lab,
     release: Release,
@@ -49,17 +60,21 @@ def bring(
     """
     swarm = overlay.active(lab)
     changing = changes(lab, release, services)
-    ahead: dict[str, Callable[[], None]] = {
+    ahead: dict[str, Callable[[], frozenset[str] | None]] = {
         "files": partial(lay_ahead, lab, release),
     }
     if databases:
         ahead["databases"] = databases
     with phase("ahead"):
-        together(ahead)
-    roll(lab, release, services, tuple(changing), swarm=swarm)
+        lacking = together(ahead)["files"] or frozenset()
+    roll(lab, release, services, changing, lacking, swarm=swarm)
     with phase("balancers"):
         # Not before: a server that moved still serves, and HAProxy's old process ignores drains.
-        configure(lab, release)
+        work: dict[str, Callable[[], object]] = {
+            "balancers": partial(configure, lab, release),
+            "static files": partial(static.prune, lab),
+        }
+        together(work)
     if swarm:
         leave_overlay(lab, release)
     if set(services) == set(lab.topology.web):
@@ -70,15 +85,18 @@ def roll(
     lab: Lab,
     release: Release,
     services: tuple[WebService, ...],
-    changing: tuple[WebService, ...],
+    changing: Mapping[WebService, Change],
+    lacking: frozenset[str],
     *,
     swarm: bool,
 ) -> None:
     """Brings one service after another to a release; one that changes gets no request meanwhile.
 
     One that a killed task left drained, perhaps with a release that does not serve, is tried before
-    it gets requests again, too.
-    swarm: the web is a stack now, whose nginx gives port 80 up first.
+    it gets requests again, too. Where nothing but the static set changes, all services are told at
+    the same time while they serve: each page names a file that is there, before and after.
+    lacking: unless pages may name a file that this set has not; swarm: the web is a stack now,
+    whose nginx gives port 80 up first.
     """
     left = set(taken_out(lab))
     changed: list[WebService] = []
@@ -89,18 +107,29 @@ def roll(
             start_service(lab, release, service, swarm=swarm, seconds=REPLACED_SECONDS)
             warm_up(lab, release, service)
 
+    def rename(service: WebService) -> None:
+        start_service(lab, release, service, swarm=swarm)
+        warm_up(lab, release, service)
+
     def keep(service: WebService) -> None:
         start_service(lab, release, service, swarm=swarm)
 
-    replaced = [s for s in services if s in changing or s.nginx in left]
-    kept = [s for s in services if s not in replaced]
+    def stands_aside(service: WebService) -> bool:
+        change = changing.get(service)
+        return service.nginx in left or bool(change and (change.containers or lacking))
+
+    replaced = [s for s in services if stands_aside(s)]
+    renamed = [s for s in services if s in changing and s not in replaced]
+    kept = [s for s in services if s not in changing and s not in replaced]
     # A neighbour may not serve before its own turn: a killed task left it drained, or its Django
     # has moved, and it is not told yet.
     later = left | {service.nginx for service in replaced}
     steps: list[tuple[list[WebService], Callable[[WebService], None]]]
     # Those that go on as they are come last: a bad release has not even given them its name then.
-    steps = [*(([service], replace) for service in replaced), *([(kept, keep)] if kept else [])]
+    steps = [*(([service], replace) for service in replaced), (renamed, rename), (kept, keep)]
     for batch, step in steps:
+        if not batch:
+            continue
         changed.extend(batch)
         try:
             with phase(", ".join(map(_where, batch))):
@@ -130,15 +159,13 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
 
 
 def remove_leftovers(lab: Lab, release: Release) -> None:
-    """Removes the containers of web services that lab.yml no longer has, and the static files of
-    old sets from nginx that have them rsynced."""
-    work: dict[str, Callable[[], object]] = {
-        name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
-        for name in lab.topology.names
-    }
-    apart = (one for one in lab.topology.web if one.mode == separate_hosts.NAME)
-    work |= {f"static {one.nginx}": partial(static.carry, lab, one) for one in apart}
-    together(work)
+    """Removes the containers of web services that lab.yml no longer has."""
+    together(
+        {
+            name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
+            for name in lab.topology.names
+        }
+    )
 
 
 def start_service(
@@ -150,14 +177,14 @@ def start_service(
     seconds: float = HEALTHY_SECONDS,
 ) -> None:
     """Brings one web service to the release: Django, then what has port 80."""
-    django, nginx = lab.nodes[service.django], lab.nodes[service.nginx]
-    django_plan, nginx_plan = lab.plan(release, service.django), lab.plan(release, service.nginx)
-    changed = apply(django, django_plan, DJANGO)
-    wait_healthy(django, django_plan, DJANGO, seconds)
-    if swarm:
-        overlay.vacate(lab, service.nginx)
-    changed |= apply(nginx, nginx_plan, FRONT)
-    wait_healthy(nginx, nginx_plan, FRONT, seconds)
+    halves = [(service.django, DJANGO), (service.nginx, FRONT)]
+    if service.django == service.nginx and not swarm:
+        halves = [(service.django, WEB)]
+    changed = False
+    for name, programs in halves:
+        if swarm and programs == FRONT:
+            overlay.vacate(lab, name)
+        changed |= settle(lab.nodes[name], lab.plan(release, name), programs, seconds)
     say(_where(service), f"{service.mode}: {release.name if changed else 'unchanged'}")
 
 
@@ -180,18 +207,23 @@ def clear(lab: Lab, release: Release, node: str) -> None:
     apply(lab.nodes[node], whole.only(whole.services - WEB), WEB)
 
 
-def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dict[WebService, bool]:
-    """The services that change, in a container or in the static set; whether one that serves well
-    does."""
+def changes(
+    lab: Lab, release: Release, services: tuple[WebService, ...]
+) -> dict[WebService, Change]:
+    """The services that a release changes, and what of them."""
 
-    def one(node: str) -> tuple[bool, bool]:
+    def one(node: str) -> Change:
         plan = lab.plan(release, node)
-        found = lab.nodes[node].observe(plan.only(WEB))
-        commands, stops = docker.commands(plan, found, WEB), docker.replaced(plan, found, WEB)
-        renamed = any(
-            file.path == STATIC_SET_FILE for file in docker.changed(docker.files(plan), found)
+        part = plan.only(WEB)
+        found = lab.nodes[node].observe(part)
+        other_files = {file.path for file in docker.changed(part.all_files, found)}
+        static_set = STATIC_SET_FILE in other_files
+        serves = static_set and any(r.well for r in found.containers.values() if r.service in WEB)
+        return Change(
+            containers=bool(docker.commands(plan, found, WEB)),
+            static_set=static_set,
+            serves=serves or docker.replaced(plan, found, WEB),
         )
-        return bool(commands or renamed), stops or (renamed and _serves(found))
 
     nodes = {
         f"{i} {node}": partial(one, node)
@@ -202,34 +234,37 @@ def changes(lab: Lab, release: Release, services: tuple[WebService, ...]) -> dic
     answer = {}
     for i, service in enumerate(services):
         own = [found[f"{i} {node}"] for node in dict.fromkeys((service.django, service.nginx))]
-        if any(commands for commands, _ in own):
-            answer[service] = any(stops for _, stops in own)
+        change = Change(*(any(parts) for parts in zip(*own, strict=True)))
+        if change.containers or change.static_set:
+            answer[service] = change
     return answer
 
 
-def _serves(found: docker.Observation) -> bool:
-    return any(running.well for running in found.containers.values() if running.service in WEB)
-
-
-def lay_ahead(lab: Lab, release: Release) -> None:
+def lay_ahead(lab: Lab, release: Release) -> frozenset[str]:
     """Brings images and static files to every web node before the first one changes.
 
     An image that can't be had stops nothing then. Static files come before any page names them:
     HAProxy hands a browser's next request to another node, also to one that does not change.
+    Returns the names that pages may use now, and for which the release's static set has no file.
     """
     serving = static.serving(lab)
     web = enumerate(lab.topology.web)
-    together({str(i): partial(lay, lab, release, service, serving) for i, service in web})
+    found = together({str(i): partial(lay, lab, release, service, serving) for i, service in web})
+    return frozenset().union(*found.values())
 
 
-def lay(lab: Lab, release: Release, service: WebService, serving: str = "") -> None:
+def lay(lab: Lab, release: Release, service: WebService, serving: str = "") -> frozenset[str]:
     """Brings one web service's images and static files to its nodes.
 
-    serving: the static set whose files pages name until then, if any.
+    serving: the static set whose files pages name until then, if any. Returns as lay_ahead does.
     """
-    for node in dict.fromkeys((service.django, service.nginx)):
-        pull(lab.nodes[node], lab.plan(release, node), WEB)
-    static.ahead(lab, release, service, serving)
+    work: dict[str, Callable[[], frozenset[str] | None]] = {
+        name: partial(pull, lab.nodes[name], lab.plan(release, name), WEB)
+        for name in (service.django, service.nginx)
+    }
+    # Not after them: one of them may wait for what else changes its node.
+    work["files"] = partial(static.ahead, lab, release, service, serving)
+    return together(work)["files"] or frozenset()
 
 
 def _fronts(lab: Lab, service: WebService) -> tuple[str, ...]:

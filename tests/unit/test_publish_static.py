@@ -1,6 +1,7 @@
 """Which static files of which sets are in the volume that nginx serves."""
 
 import importlib.util
+import json
 import os
 
 import pytest
@@ -29,12 +30,14 @@ def static(tmp_path):
             source.mkdir()
             for file, text in files.items():
                 (source / file).write_text(text)
-            (source / "staticfiles.json").write_text(f"of {name}")
-            module.main(name, serving, source=source, shared=tmp_path)
+            manifest = {"paths": {file.split("_")[0]: file for file in files}, "of": name}
+            (source / "staticfiles.json").write_text(json.dumps(manifest))
+            lacking = module.main(name, serving, source=source, shared=tmp_path)
             # Two sets published within one tick of the clock still have an order.
             for path in self.lists.glob("[!.]*"):
                 before = path.stat().st_mtime_ns - 10**9
                 os.utime(path, ns=(before, before))
+            return lacking
 
         @property
         def files(self):
@@ -42,7 +45,8 @@ def static(tmp_path):
 
         @property
         def manifests_of(self):
-            return {path.stem: path.read_text() for path in self.manifests.iterdir()}
+            found = {path.stem: path.read_text() for path in self.manifests.iterdir()}
+            return {name: json.loads(text)["of"] for name, text in found.items()}
 
     return Volume()
 
@@ -51,7 +55,7 @@ def test_old_and_new_files_stand_side_by_side(static):
     static.publish("first", site_1="old")
     static.publish("second", "first", site_2="new")
     assert static.files == {"site_1": "old", "site_2": "new"}
-    assert static.manifests_of == {"first": "of first", "second": "of second"}
+    assert static.manifests_of == {"first": "first", "second": "second"}
 
 
 def test_files_go_five_sets_later(static):
@@ -79,8 +83,16 @@ def test_the_set_that_serves_stays_however_many_never_do(static):
     for number in range(7):
         static.publish(f"failed-{number}", "live", **{f"failed_{number}": ""})
     assert "site" in static.files
-    assert static.manifests_of["live"] == "of live"
+    assert static.manifests_of["live"] == "live"
     static.publish("next", "live", next="")
     static.publish("last", "next", last="")
     assert "site" not in static.files
     assert "live" not in static.manifests_of
+
+
+def test_what_pages_may_name_and_a_set_has_not_is_told(static):
+    assert static.publish("first", site_1="", icon_1="") == []
+    assert static.publish("same", "first", site_2="", icon_1="") == []
+    assert static.publish("more", "first", site_2="", icon_1="", font_1="") == []
+    assert static.publish("less", "first", font_1="") == ["icon", "site"]
+    assert static.publish("unknown", "gone", font_1="") == []
