@@ -13,7 +13,12 @@ from lab.tasks.context import Lab
 from lab.tasks.images import rsync
 from lab.topology import WebService
 
-SHARED = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data/static_root/"
+VOLUME = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data"
+# Whether a volume has every file of a set, and its manifest, which come from webapp_static.
+COMPLETE = """\
+cd "$0" && [ -e "manifests/$1.json" ] || exit 1
+while IFS= read -r file || [ -n "$file" ]; do [ -e "static_root/$file" ] || exit 1; done <"sets/$1"
+"""
 
 
 def serving(lab: Lab) -> str:
@@ -27,9 +32,12 @@ def ahead(lab: Lab, release: Release, service: WebService, serving: str) -> froz
 
     Returns the names that pages may use now, and for which this set has no file.
     """
-    node = lab.nodes[service.django]
-    node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
-    lacking = node.run(*web.publish_static(lab.site(release), serving))
+    node, site = lab.nodes[service.django], lab.site(release)
+    lacking = ""
+    if web.static_set(site) != serving or node.attempt("sh", "-c", COMPLETE, VOLUME, serving)[0]:
+        volume = web.STATIC_VOLUME.name
+        node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
+        lacking = node.run(*web.publish_static(site, serving))
     if service.mode == separate_hosts.NAME:
         carry(lab, service, prune=False)
     return frozenset(lacking.splitlines())
@@ -51,7 +59,7 @@ def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
     target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
     with TemporaryDirectory() as folder:
         copy = f"{Path(folder)}/"
-        rsync("--rsync-path=sudo rsync", f"{service.django}:{SHARED}", copy)
+        rsync("--rsync-path=sudo rsync", f"{service.django}:{VOLUME}/static_root/", copy)
         there = f"--rsync-path=sudo mkdir -p {separate_hosts.STATIC_FOLDER} && sudo rsync"
         changes = rsync(there, "--chown=root:root", copy, target, prune=prune)
     say(service.nginx, f"static files: {'rsynced' if changes else 'unchanged'}")
