@@ -1,9 +1,9 @@
 """Lays this image's static files into the shared volume, from which nginx serves them, beside those
 of earlier sets.
 
-publish.py SET [SERVING]: the set's name, under which Django finds its manifest; the name of the set
-that pages name now, which stays however many were laid since. Prints what that one has a file for
-and this one has not, a name each line: pages that use such a name must not get this set.
+publish.py SET [SERVING ...]: the set's name, under which Django finds its manifest; the sets whose
+files pages name now, which stay however many were laid since. Prints what one of those has a file
+for and this one has not, a name each line: pages that use such a name must not get this set.
 """
 
 import fcntl
@@ -43,11 +43,11 @@ def note(path: Path, names: list[Path]) -> None:
     fresh.replace(path)
 
 
-def prune(target: Path, lists: Path, manifests: Path, serving: str) -> None:
+def prune(target: Path, lists: Path, manifests: Path, serving: tuple[str, ...]) -> None:
     """Removes the files of all but the newest sets: pages that browsers still show name them."""
     noted = (path for path in lists.iterdir() if not path.name.startswith("."))
     newest_first = sorted(noted, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    old = [path for path in newest_first[SETS_KEPT:] if path.name != serving]
+    old = [path for path in newest_first[SETS_KEPT:] if path.name not in serving]
     for path in old:
         (manifests / f"{path.name}.json").unlink(missing_ok=True)
         path.unlink()
@@ -58,12 +58,14 @@ def prune(target: Path, lists: Path, manifests: Path, serving: str) -> None:
             (target / file).unlink()
 
 
-def lacking(manifest: Path, serving: Path) -> list[str]:
-    """What a manifest that serves has a file for, and another one has not."""
-    if not serving.exists():
-        return []
-    has, wanted = (json.loads(path.read_text())["paths"] for path in (manifest, serving))
-    return sorted(wanted.keys() - has.keys())
+def lacking(manifest: Path, serving: list[Path]) -> list[str]:
+    """What the manifests that serve have a file for, and another one has not."""
+    wanted = {name for path in serving if path.exists() for name in named(path)}
+    return sorted(wanted - named(manifest))
+
+
+def named(manifest: Path) -> set[str]:
+    return set(json.loads(manifest.read_text())["paths"])
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def alone(lists: Path) -> Iterator[None]:
         yield
 
 
-def main(name: str, serving: str = "", source: Path = SOURCE, shared: Path = SHARED) -> list[str]:
+def main(name: str, *serving: str, source: Path = SOURCE, shared: Path = SHARED) -> list[str]:
     target, lists, manifests = shared / "static_root", shared / "sets", shared / "manifests"
     published = [path for path in files(source) if str(path) != MANIFEST]
     with alone(lists):
@@ -85,7 +87,7 @@ def main(name: str, serving: str = "", source: Path = SOURCE, shared: Path = SHA
         # Last: it says that everything it names is there.
         publish(source / MANIFEST, manifests / f"{name}.json")
         prune(target, lists, manifests, serving)
-    return lacking(source / MANIFEST, manifests / f"{serving}.json")
+    return lacking(source / MANIFEST, [manifests / f"{one}.json" for one in serving])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from lab.checks.nodes import on
 from lab.containers import Container as Planned
 from lab.containers import File
 from lab.doctor import Check, Failure, each
-from lab.modes.web import RELEASE_FILE
+from lab.modes.web import RELEASE_FILE, STATIC_SET_FILE
 from lab.plan import WEB
 
 
@@ -36,8 +36,9 @@ def files(facts: Facts, node: str) -> Iterator[Check]:
 def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> Failure | None:
     lines = facts.answer(node, "files").output.splitlines()
     found = {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
-    # The release has a check of its own.
-    wanted = tuple(file for file in wanted if file.path != RELEASE_FILE)
+    # The release has a check of its own; a node that was deployed to alone may have its own set.
+    own = {RELEASE_FILE, *((STATIC_SET_FILE,) if node in facts.rewired else ())}
+    wanted = tuple(file for file in wanted if file.path not in own)
     changed = docker.changed(wanted, docker.Observation(files=found))
     if not changed:
         return None

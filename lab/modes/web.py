@@ -156,13 +156,13 @@ def together(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
     )
 
 
-def publish_static(site: Site, serving: str) -> tuple[str, ...]:
+def publish_static(site: Site, serving: tuple[str, ...]) -> tuple[str, ...]:
     """Lays the release's static set into a node's volume, beside those that are there.
 
-    serving: the set that pages name until then; empty if there is none.
+    serving: the sets whose files pages name until then.
     """
     return (
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
         *("--volume", f"{STATIC_VOLUME.name}:/shared", site.images["webapp_static"]),
-        *(static_set(site), serving),
+        *(static_set(site), *serving),
     )

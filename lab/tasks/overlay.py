@@ -143,7 +143,7 @@ def _join(lab: Lab, name: str, token: str) -> None:
     say(name, "joins the swarm")
 
 
-def _prepare(lab: Lab, site: Site, name: str, serving: str) -> None:
+def _prepare(lab: Lab, site: Site, name: str, serving: tuple[str, ...]) -> None:
     """The volume, the files and the static set: nginx serves it, and any node may get Django."""
     node, plan = lab.nodes[name], overlay.plan(site, name)
     node.put(plan.files)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from lab.modes import separate_hosts, web
 from lab.progress import say, together
 from lab.releases import Release
+from lab.remote import Node
 from lab.tasks.context import Lab
 from lab.tasks.images import rsync
 from lab.topology import WebService
@@ -21,20 +22,30 @@ while IFS= read -r file || [ -n "$file" ]; do [ -e "static_root/$file" ] || exit
 """
 
 
-def serving(lab: Lab) -> str:
-    """The static set whose files pages name now; empty before the first release."""
+def serving(lab: Lab) -> tuple[str, ...]:
+    """The static sets whose files pages name now: the current release's, and what nodes were told
+    by a task that did not end, or that changed one node alone."""
     current = lab.current_release()
-    return current.tags["webapp_static"] if current else ""
+    told = together({name: partial(_told, node) for name, node in lab.nodes.items()})
+    sets = {current.tags["webapp_static"] if current else "", *told.values()}
+    return tuple(sorted(sets - {""}))
 
 
-def ahead(lab: Lab, release: Release, service: WebService, serving: str) -> frozenset[str]:
+def _told(node: Node) -> str:
+    status, name, _ = node.attempt("cat", web.STATIC_SET_FILE)
+    return name.strip() if status == 0 else ""
+
+
+def ahead(
+    lab: Lab, release: Release, service: WebService, serving: tuple[str, ...]
+) -> frozenset[str]:
     """Brings a release's static files to the service's nginx, beside those that are there.
 
     Returns the names that pages may use now, and for which this set has no file.
     """
     node, site = lab.nodes[service.django], lab.site(release)
-    lacking = ""
-    if web.static_set(site) != serving or node.attempt("sh", "-c", COMPLETE, VOLUME, serving)[0]:
+    lacking, own = "", web.static_set(site)
+    if serving != (own,) or node.attempt("sh", "-c", COMPLETE, VOLUME, own)[0] != 0:
         volume = web.STATIC_VOLUME.name
         node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
         lacking = node.run(*web.publish_static(site, serving))

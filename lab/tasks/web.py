@@ -253,10 +253,12 @@ def lay_ahead(lab: Lab, release: Release) -> frozenset[str]:
     return frozenset().union(*found.values())
 
 
-def lay(lab: Lab, release: Release, service: WebService, serving: str = "") -> frozenset[str]:
+def lay(
+    lab: Lab, release: Release, service: WebService, serving: tuple[str, ...] = ()
+) -> frozenset[str]:
     """Brings one web service's images and static files to its nodes.
 
-    serving: the static set whose files pages name until then, if any. Returns as lay_ahead does.
+    serving: the static sets whose files pages name until then. Returns as lay_ahead does.
     """
     work: dict[str, Callable[[], frozenset[str] | None]] = {
         name: partial(pull, lab.nodes[name], lab.plan(release, name), WEB)

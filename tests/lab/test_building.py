@@ -10,7 +10,7 @@ from lab.images import IMAGES
 from lab.tasks.images import BUILDER_SOCKET, SOURCE, missing, send_sources
 
 COPY = "/var/lib/lab/source-of-a-test"
-REFERENCE = "test/webapp_django:changed-style-sheet"
+REFERENCE = "test/webapp_static:changed-style-sheet"
 
 # Steps of images/webapp_django/Dockerfile, by a word of each: kept, or made anew?
 STEPS = {
@@ -18,7 +18,7 @@ STEPS = {
     "/venv/bin/pip install": "CACHED",
     "libmariadb3": "CACHED",
     "COPY --from=packages /venv": "CACHED",
-    "COPY django_app/project/": "CACHED",
+    "COPY django_app/project/__init__.py": "CACHED",
     "COPY django_app/static/": "DONE",
     "manage.py collectstatic": "DONE",
 }
@@ -27,7 +27,7 @@ STEPS = {
 @pytest.fixture
 def report(running):
     """BuildKit's report of building the sources with one more rule in the style sheet."""
-    builder, image = running.builder, IMAGES["webapp_django"]
+    builder, image = running.builder, IMAGES["webapp_static"]
     send_sources(running, {})
     builder.run("systemctl", "start", "lab-builder")
     try:

@@ -148,6 +148,21 @@ def test_they_fail_none_at_the_highest_rate_that_the_lab_serves(running, fire, r
     expect_release_and_way_back(running, fire, rate, copy, tell)
 
 
+def test_a_style_sheet_goes_live_while_every_container_serves(running, fire, copy, tell):
+    before, rule = started(running), f"fire-{uuid.uuid4().hex}"
+    copy.edit(STYLE, "", f"\n.{rule} {{ color: red; }}\n")
+    with fire(CALM, "deploy of a style sheet"):
+        ended, run = copy.fab("deploy")
+        assert ended == 0, run.output
+    tell(f"style sheet live after {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+    assert started(running) == before
+    assert served() == dict.fromkeys(DJANGO_NODES, release_of(run))
+    for service in TOPOLOGY.web:
+        client = Client(TOPOLOGY.address(service.nginx))
+        (style,) = style_sheets(client.get("/accounts/login/")[2])
+        assert rule in client.get(style)[2]
+
+
 SIGNED_IN = "    username = request.user.get_username()\n    cursor"
 BAD_MIGRATION = """\
 from django.db import migrations
@@ -221,6 +236,16 @@ def expect_refused(running, fire, copy, kind, words):
     newest = copy.fab("releases")[1].output.splitlines()[1]
     assert " failed: " in newest
     expect_settled(running)
+
+
+@pytest.mark.long
+def test_static_files_that_pages_miss_never_go_live(running, fire, copy):
+    icon = copy.folder / "django_app/static/favicon.svg"
+    icon.rename(icon.with_name("another.svg"))
+    before = started(running)
+    words = ("signing in: answered 500", "Missing staticfiles manifest entry for 'favicon.svg'")
+    expect_refused(running, fire, copy, "lacks a file", words)
+    assert started(running) == before
 
 
 @pytest.mark.long
@@ -360,6 +385,8 @@ def test_an_edit_goes_live_everywhere(running, copy, tell):
         assert ended == 0, run.output
         assert "where the time went: " in run.lines[-2][1]
         tell(f"{what} live after {run.lines[-1][0] - run.began:.1f} s: {run.lines[-2][1]}")
+        if what == "style sheet":
+            assert started(running) == before
     after = started(running)
     assert {(n, c) for n in before for c in before[n] if before[n][c] != after[n][c]} == {
         (s.django, f"django-{s.mode}-1") for s in TOPOLOGY.web

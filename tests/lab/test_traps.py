@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab.client import Client
-from lab.modes import separate_hosts
+from lab.modes import separate_hosts, web
 from lab.remote import wait_until
 from lab.site import USERS
 from lab.tasks import static
@@ -37,7 +37,6 @@ OWN_PORTS = "18093-18099"
 
 NGINX_CONF = "/etc/nginx/nginx.conf"
 UWSGI_INI = "/usr/local/lib/webapp/uwsgi.ini"
-PUBLISH_STATIC = "/usr/local/lib/webapp/publish_static.py"
 WSGI = "/app/project/wsgi.py"
 ROUTER = "/app/project/router.py"
 SOURCES = {
@@ -58,8 +57,8 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [environ.get("REMOTE_ADDR", "").encode()]
 """
-# Instead of publishing static files, which comes before uWSGI.
-SLOW_START = "import time\n\ntime.sleep(2)\n"
+# An application that takes its time to load.
+SLOW_START = f"{PLAIN}\ntime.sleep(2)\n"
 
 INTRUDER = """
 def application(environ, start_response):
@@ -140,18 +139,19 @@ def test_nginx_keeps_the_address_that_a_name_had_when_it_started(bench):
 @pytest.mark.long
 def test_pages_name_static_files_that_the_other_host_lacks(running, bench, peer_bench, monkeypatch):
     monkeypatch.setattr(separate_hosts, "STATIC_FOLDER", STATIC_FOLDER)
-    monkeypatch.setattr(static, "SHARED", f"{VOLUME_FOLDER}/static_root/")
+    monkeypatch.setattr(static, "VOLUME", VOLUME_FOLDER)
     earlier = "site.000000000000.css"
     peer_bench.run("docker", "volume", "create", VOLUME)
     # What an earlier release left in Django's volume and on nginx's host.
     for one, folder in ((peer_bench, f"{VOLUME_FOLDER}/static_root"), (bench, STATIC_FOLDER)):
         one.run("install", "-D", "/dev/null", f"{folder}/{earlier}")
     peer_bench.run("chown", "--recursive", str(USERS["django"]), VOLUME_FOLDER)
+    mount = f"{web.STATIC_VOLUME.name}:/shared"
+    publish = web.publish_static(peer_bench.site, ())
+    peer_bench.run(*(f"{VOLUME}:/shared" if part == mount else part for part in publish))
+    laid = f"{VOLUME_FOLDER}/manifests/{web.static_set(peer_bench.site)}.json"
+    named = json.loads(peer_bench.run("cat", laid))["paths"]["site.css"]
     plain(peer_bench, "trap-django")
-    manifest = peer_bench.run(
-        "docker", "exec", "trap-django", "cat", "static_root/staticfiles.json"
-    )
-    named = json.loads(manifest)["paths"]["site.css"]
     (nginx,) = separate_hosts.plan(bench.site, APART, HOST).containers
     bench.nginx("trap-nginx", f"{peer_bench.address}:{PORT}", mounts=nginx.mounts)
     bench.wait_status("trap-nginx", 200, f"/static/{earlier}")
@@ -370,7 +370,7 @@ def test_a_cassandra_session_from_before_the_fork_hangs_every_request(bench):
 def test_a_container_that_is_started_is_not_yet_ready(bench):
     bench.nginx("trap-nginx", f"trap-django:{UWSGI_PORT}")
     bench.wait_status("trap-nginx", 200, "/nginx_health")
-    record = bench.django("trap-django", over={WSGI: PLAIN, PUBLISH_STATIC: SLOW_START})
+    record = bench.django("trap-django", over={WSGI: SLOW_START})
     assert bench.status("trap-nginx") == 502
     assert bench.observe().containers["trap-django"].state == "running"
     bench.wait_healthy(record)

@@ -23,7 +23,7 @@ def static(tmp_path):
         )
         published = 0
 
-        def publish(self, name, serving="", **files):
+        def publish(self, name, *serving, **files):
             """name: of the set; files: name to text."""
             self.published += 1
             source = tmp_path / f"image-{self.published}"
@@ -32,7 +32,7 @@ def static(tmp_path):
                 (source / file).write_text(text)
             manifest = {"paths": {file.split("_")[0]: file for file in files}, "of": name}
             (source / "staticfiles.json").write_text(json.dumps(manifest))
-            lacking = module.main(name, serving, source=source, shared=tmp_path)
+            lacking = module.main(name, *serving, source=source, shared=tmp_path)
             # Two sets published within one tick of the clock still have an order.
             for path in self.lists.glob("[!.]*"):
                 before = path.stat().st_mtime_ns - 10**9
@@ -84,7 +84,7 @@ def test_the_set_that_serves_stays_however_many_never_do(static):
         static.publish(f"failed-{number}", "live", **{f"failed_{number}": ""})
     assert "site" in static.files
     assert static.manifests_of["live"] == "live"
-    static.publish("next", "live", next="")
+    static.publish("next", "failed-6", "live", next="")
     static.publish("last", "next", last="")
     assert "site" not in static.files
     assert "live" not in static.manifests_of
@@ -96,3 +96,4 @@ def test_what_pages_may_name_and_a_set_has_not_is_told(static):
     assert static.publish("more", "first", site_2="", icon_1="", font_1="") == []
     assert static.publish("less", "first", font_1="") == ["icon", "site"]
     assert static.publish("unknown", "gone", font_1="") == []
+    assert static.publish("another", "same", "more", icon_1="") == ["font", "site"]
