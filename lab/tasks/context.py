@@ -114,8 +114,7 @@ class Lab:
     def current_release(self) -> Release | None:
         """The release that serves, if there is one that this version of the lab understands."""
         status, record, _ = self.builder.attempt("cat", releases.CURRENT)
-        release = releases.parse(record) if status == 0 else None
-        return None if release and release.lacking else release
+        return releases.understood(record) if status == 0 else None
 
     def require_release(self) -> Release:
         """The current release. Raises LabError if there is none yet."""

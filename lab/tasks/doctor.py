@@ -69,7 +69,7 @@ def _facts(
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     facts = Facts(lab.topology, None, {}, answers, pages, lab.secrets["ca.crt"], time.time(), load)
     record = facts.answer(lab.topology.builder, "release").output
-    release = releases.parse(record) if record else None
+    release = releases.understood(record) if record else None
     stack = any(facts.answer(name, "stack").output for name in lab.topology.names)
     topology = lab.topology
     for name in lab.topology.names:

@@ -121,6 +121,9 @@ def roll(
     replaced = [s for s in services if stands_aside(s)]
     renamed = [s for s in services if s in changing and s not in replaced]
     kept = [s for s in services if s not in changing and s not in replaced]
+    if lacking:
+        names = ", ".join(sorted(lacking))
+        say("lab", f"pages may name what is no static file now: {names}: one node after another")
     # A neighbour may not serve before its own turn: a killed task left it drained, or its Django
     # has moved, and it is not told yet.
     later = left | {service.nginx for service in replaced}

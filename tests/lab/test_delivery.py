@@ -243,7 +243,11 @@ def test_static_files_that_pages_miss_never_go_live(running, fire, copy):
     icon = copy.folder / "django_app/static/favicon.svg"
     icon.rename(icon.with_name("another.svg"))
     before = started(running)
-    words = ("signing in: answered 500", "Missing staticfiles manifest entry for 'favicon.svg'")
+    words = (
+        "pages may name what is no static file now: favicon.svg",
+        "started, but does not serve",
+        "Missing staticfiles manifest entry for 'favicon.svg'",
+    )
     expect_refused(running, fire, copy, "lacks a file", words)
     assert started(running) == before
 

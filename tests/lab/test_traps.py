@@ -57,8 +57,8 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [environ.get("REMOTE_ADDR", "").encode()]
 """
-# An application that takes its time to load.
-SLOW_START = f"{PLAIN}\ntime.sleep(2)\n"
+# A container that has something to do before its program listens.
+SLOW_START = ("bash", "-c", f"sleep 2; exec uwsgi --ini {UWSGI_INI}")
 
 INTRUDER = """
 def application(environ, start_response):
@@ -145,6 +145,8 @@ def test_pages_name_static_files_that_the_other_host_lacks(running, bench, peer_
     # What an earlier release left in Django's volume and on nginx's host.
     for one, folder in ((peer_bench, f"{VOLUME_FOLDER}/static_root"), (bench, STATIC_FOLDER)):
         one.run("install", "-D", "/dev/null", f"{folder}/{earlier}")
+    listed = f"{VOLUME_FOLDER}/sets/000000000000"
+    peer_bench.run("sh", "-ec", f"mkdir {VOLUME_FOLDER}/sets; echo -n {earlier} > {listed}")
     peer_bench.run("chown", "--recursive", str(USERS["django"]), VOLUME_FOLDER)
     mount = f"{web.STATIC_VOLUME.name}:/shared"
     publish = web.publish_static(peer_bench.site, ())
@@ -370,7 +372,7 @@ def test_a_cassandra_session_from_before_the_fork_hangs_every_request(bench):
 def test_a_container_that_is_started_is_not_yet_ready(bench):
     bench.nginx("trap-nginx", f"trap-django:{UWSGI_PORT}")
     bench.wait_status("trap-nginx", 200, "/nginx_health")
-    record = bench.django("trap-django", over={WSGI: SLOW_START})
+    record = bench.django("trap-django", over={WSGI: PLAIN}, command=SLOW_START)
     assert bench.status("trap-nginx") == 502
     assert bench.observe().containers["trap-django"].state == "running"
     bench.wait_healthy(record)
