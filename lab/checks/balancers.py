@@ -124,8 +124,12 @@ def _up(servers: Servers, proxy: str, name: str) -> bool:
 
 
 def _behind(facts: Facts, name: str) -> tuple[str, ...]:
-    """What HAProxy's server answers with. A stack's nginx has no Django of its own."""
-    way = () if facts.topology.overlay else (f"{name}: nginx to Django",)
+    """What HAProxy's server answers with. A stack's nginx has no Django of its own.
+
+    Django itself, too: a slow one answers nginx in time once, and the next request late.
+    """
+    own = (one for one in facts.topology.web if one.nginx == name and not facts.topology.overlay)
+    way = (part for one in own for part in (f"{name}: nginx to Django", f"{one.django}: Django"))
     return (f"{name}: port 80", *way)
 
 

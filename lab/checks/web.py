@@ -142,7 +142,7 @@ def _through(facts: Facts, names: Names) -> Failure | None:
 def pages(facts: Facts, names: Names) -> Iterator[Check]:
     """What a browser sees of this service: a page that looks its session up, and what it names."""
     node, inner = names.outer, names.inner
-    reached = each(f"{node}: port 80", names.through)
+    reached = each(f"{node}: port 80", names.through, f"{inner}: Django")
     page = facts.page(node, "page")
     failure = Failure(f"/posts/list: {page.said}", f"fab -H {inner} logs --service=django")
     ways = (f"{inner}: Django to MySQL (write)", f"{inner}: Django to MySQL (read)")

@@ -65,6 +65,18 @@ def frozen_processes(node, name):
     return fault(node, signal.format("STOP"), signal.format("CONT"))
 
 
+def starved(node, name, cpus):
+    """A container gets a hundredth of a core instead of its share, and programs in it that never
+    rest take most of that."""
+    restless = "while :; do :; done"
+    begin = f"docker exec --detach {name} bash -c '{restless}'"
+    return fault(
+        node,
+        f"for i in 1 2 3 4 5 6 7 8; do {begin}; done; docker update --cpus 0.01 {name}",
+        f"docker update --cpus {cpus} {name}; pkill --full '^bash -c {restless}'",
+    )
+
+
 def blocked(node, port, *, source=""):
     """Connections to a port from other machines get no answer."""
     only = f"-s {TOPOLOGY.address(source)}" if source else ""

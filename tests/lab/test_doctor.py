@@ -79,6 +79,11 @@ REST = [
         {f"{B}: uWSGI": "no answer from uWSGI"},
     ),
     (
+        "Django slow",
+        faults.starved(A, DJANGO_A, TOPOLOGY.limits.django.cpus),
+        {f"{A}: uWSGI": "no answer"},
+    ),
+    (
         "nginx told a wrong address",
         faults.told_wrongly(D, NGINX_D, f"{TOPOLOGY.address(B)}:29000"),
         {f"{D}: address that nginx is told": f"nginx is told {TOPOLOGY.address(B)}:29000"},

@@ -24,6 +24,7 @@ from lab.checks import (
     questions,
     registry,
 )
+from lab.checks import web as checks_of_web
 from lab.checks.facts import LATE, Answer, Container, Examined, Facts, examined
 from lab.doctor import Check, Failure, Finding, as_json, diagnose, each, report, some
 from lab.images import IMAGES, references
@@ -403,6 +404,18 @@ def test_a_container_has_to_run_as_planned(found, evidence, remedy):
 def test_a_server_that_was_left_drained(status, evidence):
     servers = {"ubuntu3": {("nginx", "ubuntu1"): {"status": status}}, "ubuntu4": {}}
     assert seen(balancers.admitted("ubuntu1", servers).failure) == evidence
+
+
+def test_a_slow_django_explains_what_its_nginx_answers_late():
+    found = facts({})
+    behind = each("HAProxy admits ubuntu4", *WAY_TO_UBUNTU3)
+    assert behind in balancers._server(found, "ubuntu3", "ubuntu4", {}).needs
+    service = next(one for one in LAB.web if one.nginx == "ubuntu4")
+    for check in checks_of_web.pages(found, checks_of_web.Names(found, service)):
+        assert each(*WAY_TO_UBUNTU3) in check.needs
+
+
+WAY_TO_UBUNTU3 = ("ubuntu4: port 80", "ubuntu4: nginx to Django", "ubuntu3: Django")
 
 
 def test_a_restore_that_did_not_end_explains_why_servers_are_drained():
