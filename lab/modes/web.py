@@ -156,13 +156,13 @@ def together(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
     )
 
 
-def publish_static(site: Site, serving: tuple[str, ...]) -> tuple[str, ...]:
-    """Lays the release's static set into a node's volume, beside those that are there.
+def publish_static(site: Site, name: str, serving: tuple[str, ...]) -> tuple[str, ...]:
+    """Lays a static set into a node's volume, beside those that are there.
 
-    serving: the sets whose files pages name until then.
+    name: the set's; serving: the sets whose files pages name until then.
     """
+    image = site.images["webapp_static"].removesuffix(static_set(site)) + name
     return (
         *("docker", "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"),
-        *("--volume", f"{STATIC_VOLUME.name}:/shared", site.images["webapp_static"]),
-        *(static_set(site), *serving),
+        *("--volume", f"{STATIC_VOLUME.name}:/shared", image, name, *serving),
     )

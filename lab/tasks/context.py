@@ -99,16 +99,17 @@ class Lab:
         return plan.plan(self.site(release), node)
 
     def wanted_tags(self, release: Release) -> dict[str, str]:
-        """Of the release's images, name to tag, those that some plan wants."""
+        """Of the release's images, name to tag, those that some plan wants, and what brings the
+        databases to it."""
         wanted = {
             image for node in self.topology.names for image in self.plan(release, node).images
         }
         references = self.site(release).images
-        swarm = overlay.IMAGES if self.topology.overlay else ()
+        others = {"webapp_django", *(overlay.IMAGES if self.topology.overlay else ())}
         return {
             name: tag
             for name, tag in release.tags.items()
-            if references[name] in wanted or name in swarm
+            if references[name] in wanted or name in others
         }
 
     def current_release(self) -> Release | None:

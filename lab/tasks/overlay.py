@@ -8,7 +8,7 @@ from functools import partial
 
 from lab import docker
 from lab.errors import LabError
-from lab.modes import overlay, web
+from lab.modes import overlay
 from lab.plan import WEB
 from lab.progress import say, together
 from lab.releases import Release
@@ -144,11 +144,10 @@ def _join(lab: Lab, name: str, token: str) -> None:
 
 
 def _prepare(lab: Lab, site: Site, name: str, serving: tuple[str, ...]) -> None:
-    """The volume, the files and the static set: nginx serves it, and any node may get Django."""
+    """The files, and the static files: nginx serves them, and any node may get Django."""
     node, plan = lab.nodes[name], overlay.plan(site, name)
     node.put(plan.files)
-    node.run("docker", "volume", "create", "--label", "lab.disposable=yes", web.STATIC_VOLUME.name)
-    node.run(*web.publish_static(site, serving))
+    static.lay(node, site, serving)
 
 
 def _create_secrets(lab: Lab, site: Site) -> None:

@@ -10,6 +10,7 @@ from lab.modes import separate_hosts, web
 from lab.progress import say, together
 from lab.releases import Release
 from lab.remote import Node
+from lab.site import Site
 from lab.tasks.context import Lab
 from lab.tasks.images import rsync
 from lab.topology import WebService
@@ -43,15 +44,34 @@ def ahead(
 
     Returns the names that pages may use now, and for which this set has no file.
     """
-    node, site = lab.nodes[service.django], lab.site(release)
-    lacking, own = "", web.static_set(site)
-    if serving != (own,) or node.attempt("sh", "-c", COMPLETE, VOLUME, own)[0] != 0:
-        volume = web.STATIC_VOLUME.name
-        node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
-        lacking = node.run(*web.publish_static(site, serving))
+    lacking = lay(lab.nodes[service.django], lab.site(release), serving)
     if service.mode == separate_hosts.NAME:
         carry(lab, service, prune=False)
-    return frozenset(lacking.splitlines())
+    return lacking
+
+
+def lay(node: Node, site: Site, serving: tuple[str, ...]) -> frozenset[str]:
+    """Lays a release's static set into the node's volume; returns as ahead does.
+
+    Those that pages name now are laid, too, where the volume is a new one: a browser may ask any
+    nginx for a file that another node's page named.
+    """
+    own = web.static_set(site)
+    if serving == (own,) and _complete(node, own):
+        return frozenset()
+    volume = web.STATIC_VOLUME.name
+    node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
+    for name in serving:
+        if name != own and not _complete(node, name):
+            status, _, errors = node.attempt(*web.publish_static(site, name, serving))
+            if status != 0:
+                said = errors.strip().rsplit("\n", 1)[-1]
+                say(node.name, f"pages may name files of static set {name}, which is lost: {said}")
+    return frozenset(node.run(*web.publish_static(site, own, serving)).splitlines())
+
+
+def _complete(node: Node, name: str) -> bool:
+    return node.attempt("sh", "-c", COMPLETE, VOLUME, name)[0] == 0
 
 
 def prune(lab: Lab) -> None:

@@ -11,7 +11,7 @@ import pytest
 from lab.client import Client
 from lab.journey import style_sheets
 from lab.remote import wait_until
-from lab.tasks import balancers
+from lab.tasks import balancers, static
 from lab.tasks.deploy import deploy
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
@@ -236,6 +236,23 @@ def expect_refused(running, fire, copy, kind, words):
     newest = copy.fab("releases")[1].output.splitlines()[1]
     assert " failed: " in newest
     expect_settled(running)
+
+
+@pytest.mark.long
+def test_a_node_without_the_files_that_pages_name_gets_them_with_the_next_set(running, copy):
+    (before,) = static.serving(running)
+    nodes = [running.nodes[name] for name in DJANGO_NODES]
+    nodes[0].run("rm", f"{static.VOLUME}/manifests/{before}.json")
+    nodes[0].run("sh", "-c", f"rm {static.VOLUME}/static_root/site.*")
+    copy.edit(STYLE, "", f"\n.fire-{uuid.uuid4().hex} {{ color: red; }}\n")
+    ended, run = copy.fab("deploy")
+    assert ended == 0, run.output
+    (after,) = static.serving(running)
+    assert after != before
+    laid = "cd {}; ls manifests; cat sets/{} | xargs -I % ls static_root/%".format
+    for node in nodes:
+        for name in (before, after):
+            assert f"{name}.json" in node.run("sh", "-ec", laid(static.VOLUME, name))
 
 
 @pytest.mark.long

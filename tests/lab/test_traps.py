@@ -149,9 +149,10 @@ def test_pages_name_static_files_that_the_other_host_lacks(running, bench, peer_
     peer_bench.run("sh", "-ec", f"mkdir {VOLUME_FOLDER}/sets; echo -n {earlier} > {listed}")
     peer_bench.run("chown", "--recursive", str(USERS["django"]), VOLUME_FOLDER)
     mount = f"{web.STATIC_VOLUME.name}:/shared"
-    publish = web.publish_static(peer_bench.site, ())
+    own = web.static_set(peer_bench.site)
+    publish = web.publish_static(peer_bench.site, own, ())
     peer_bench.run(*(f"{VOLUME}:/shared" if part == mount else part for part in publish))
-    laid = f"{VOLUME_FOLDER}/manifests/{web.static_set(peer_bench.site)}.json"
+    laid = f"{VOLUME_FOLDER}/manifests/{own}.json"
     named = json.loads(peer_bench.run("cat", laid))["paths"]["site.css"]
     plain(peer_bench, "trap-django")
     (nginx,) = separate_hosts.plan(bench.site, APART, HOST).containers

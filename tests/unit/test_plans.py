@@ -4,6 +4,7 @@ import pytest
 
 from lab import images, plan, services
 from lab.containers import AddressOf, File, Mount, Publication
+from lab.modes import web
 from lab.render import firewall
 from lab.secrets import GENERATED
 from lab.site import Site
@@ -139,6 +140,17 @@ def test_another_static_set_is_told_to_django_and_replaces_no_container():
             {File("/etc/lab/release/static_set", "ba9876543210\n")} if told else set()
         )
         assert ("ubuntu1:5000/webapp_static:ba9876543210" in after.images) == told
+
+
+def test_any_static_set_can_be_laid_beside_those_that_pages_name():
+    command = web.publish_static(SITE, "ba9876543210", ("0123456789ab", "fedcba987654"))
+    assert command[-5:] == (
+        "webapp_static:/shared",
+        "ubuntu1:5000/webapp_static:ba9876543210",
+        "ba9876543210",
+        "0123456789ab",
+        "fedcba987654",
+    )
 
 
 def test_a_new_tag_replaces_the_containers_of_that_image_alone():
