@@ -102,10 +102,13 @@ def mysql_password_changed(lab):
 
 
 AS_ADMINISTRATOR = """
+from cassandra.cluster import NoHostAvailable
 from posts.cluster import cluster
+from project.setup.waiting import wait_for
 ring = cluster("lab_admin", {password!r}, request_timeout=30)
 session = ring.connect(wait_for_all_pools=True)
-session.execute({statement!r})
+# A role's password can be changed every five seconds, no sooner.
+wait_for("Cassandra", lambda: session.execute({statement!r}), errors=(NoHostAvailable,), say=print)
 # Nodes remember whom they let in, and what they may do, for a minute.
 for host in ring.metadata.all_hosts():
     for cache in {caches}:

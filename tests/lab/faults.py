@@ -72,7 +72,7 @@ def starved(node, name, cpus):
     begin = f"docker exec --detach {name} bash -c '{restless}'"
     return fault(
         node,
-        f"for i in 1 2 3 4 5 6 7 8; do {begin}; done; docker update --cpus 0.01 {name}",
+        f"for i in 1 2 3; do {begin}; done; docker update --cpus 0.01 {name}",
         f"docker update --cpus {cpus} {name}; pkill --full '^bash -c {restless}'",
     )
 
