@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from lab import authority, docker
 from lab.drills.faults import OF_NODES, Target
 from lab.private import write
+from lab.remote import wait_until
 from tests.conftest import TOPOLOGY
 
 
@@ -162,6 +163,26 @@ def at(find, of, make):
 
 def at_holder(make):
     return at(holder, TOPOLOGY.settings.balancers, make)
+
+
+def taken_over(fault, by):
+    """The fault, once the other balancer has the virtual address: until then whoever is connected
+    through the first one is cut off, and each of them has something to tell."""
+
+    @contextmanager
+    def act(lab):
+        with fault(lab) as names:
+            command = ("ip", "-o", "-4", "address", "show", "to", TOPOLOGY.virtual_address)
+            wait_until(
+                f"the virtual address on {by}",
+                lambda: lab.nodes[by].run(*command).strip(),
+                bool,
+                seconds=30,
+                advice=lambda _: "fab logs --service=keepalived",
+            )
+            yield names
+
+    return act
 
 
 def memory_short(lab, node):

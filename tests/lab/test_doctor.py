@@ -120,7 +120,7 @@ REST = [
     ),
     (
         "HAProxy frozen where the address is",
-        at_holder(lambda holder, _: paused(holder, "haproxy")),
+        at_holder(lambda holder, other: faults.taken_over(paused(holder, "haproxy"), by=other)),
         {"{found}: container haproxy": "is paused"},
     ),
     (
