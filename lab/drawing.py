@@ -52,7 +52,7 @@ class Wiring:
 
     @property
     def shared(self) -> bool:
-        """Whether nginx has its static files where Django lays them."""
+        """Whether nginx has its static files from where Django has them."""
         if self.back is None:
             return True
         sources = {half.static and half.static.source for half in (*self.fronts, self.back)}

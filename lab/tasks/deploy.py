@@ -18,7 +18,7 @@ from lab.tasks.apply import remove_unwanted
 from lab.tasks.balancers import balance, configure, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.images import start_registry
-from lab.tasks.initialize import initialize
+from lab.tasks.initialize import initialize, initialized
 from lab.tasks.publishing import WEB_IMAGES, Publishing, prepare, source_release
 from lab.topology import WebService
 
@@ -90,11 +90,10 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     whole = set(services) == set(lab.topology.web)
     if not whole and overlay.active(lab):
         raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
-    current = lab.require_release()
     release = prepare(lab)
     # Once, before the first node: the release before has to be able to work with it.
     databases = None
-    if release.tags["webapp_django"] != current.tags["webapp_django"]:
+    if not initialized(lab, release):
         databases = partial(initialize, lab, release, only_news=True)
     # Until the end, the history says that it was tried.
     lab.builder.put(release.files(current=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lab.containers import File
 from lab.errors import LabError
 from lab.progress import say
 from lab.releases import Release
@@ -24,6 +25,9 @@ AS_MIGRATE = (
     ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_migrate_password"),
 )
 
+# On the builder: which image of Django the databases were brought to.
+INITIALIZED = "/var/lib/lab/initialized"
+
 # How it says that something is already as it should be.
 UNCHANGED = re.compile(r": (all )?(was|were) ")
 
@@ -37,6 +41,13 @@ def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
     lines = output.splitlines()
     if status != 0:
         raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))
+    lab.builder.put([File(INITIALIZED, release.tags["webapp_django"] + "\n")])
     for line in lines:
         if not (only_news and UNCHANGED.search(line)):
             say("lab", line)
+
+
+def initialized(lab: Lab, release: Release) -> bool:
+    """Whether the last `initialize` that ended well was that of the release's Django."""
+    status, tag, _ = lab.builder.attempt("cat", INITIALIZED)
+    return status == 0 and tag.strip() == release.tags["webapp_django"]

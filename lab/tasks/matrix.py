@@ -21,7 +21,7 @@ from lab.modes import separate_hosts
 from lab.plan import WEB
 from lab.progress import resume, say
 from lab.releases import Release
-from lab.tasks import overlay, web
+from lab.tasks import overlay, static, web
 from lab.tasks.balancers import balance, set_state
 from lab.tasks.context import Lab
 from lab.tasks.deploy import record
@@ -118,7 +118,7 @@ def _switched(
     for node in nodes:
         web.clear(lab, release, node)
     began = time.monotonic()
-    web.lay(changed, release, service)
+    web.lay(changed, release, service, static.serving(lab))
     web.start_service(changed, release, service)
     address = lab.topology.address(service.nginx)
     wait_ready(address)

@@ -8,7 +8,7 @@ from functools import partial
 
 from lab import docker
 from lab.errors import LabError
-from lab.modes import overlay
+from lab.modes import overlay, separate_hosts, web
 from lab.plan import WEB
 from lab.progress import say, together
 from lab.releases import Release
@@ -42,6 +42,7 @@ def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
     _form(lab)
     serving = static.serving(lab)
     together({name: partial(_prepare, lab, site, name, serving) for name in lab.topology.names})
+    _prepare_own(lab)
     _create_secrets(lab, site)
     _deploy_stack(lab)
     for name in lab.topology.nginx_nodes:
@@ -147,7 +148,17 @@ def _prepare(lab: Lab, site: Site, name: str, serving: tuple[str, ...]) -> None:
     """The files, and the static files: nginx serves them, and any node may get Django."""
     node, plan = lab.nodes[name], overlay.plan(site, name)
     node.put(plan.files)
-    static.lay(node, site, serving)
+    static.lay(lab, node, site, serving)
+
+
+def _prepare_own(lab: Lab) -> None:
+    """Brings the static files to each nginx that serves until Swarm's does, and that has them
+    rsynced: it is asked for what pages of the stack name."""
+    current = lab.current_release()
+    for service in current.web if current else ():
+        serving = lab.nodes[service.nginx].observe().containers
+        if service.mode == separate_hosts.NAME and web.name("nginx", service.mode) in serving:
+            static.carry(lab, service, prune=False)
 
 
 def _create_secrets(lab: Lab, site: Site) -> None:

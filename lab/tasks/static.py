@@ -12,7 +12,7 @@ from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
 from lab.tasks.context import Lab
-from lab.tasks.images import rsync
+from lab.tasks.images import missing, rsync
 from lab.topology import WebService
 
 VOLUME = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data"
@@ -44,13 +44,13 @@ def ahead(
 
     Returns the names that pages may use now, and for which this set has no file.
     """
-    lacking = lay(lab.nodes[service.django], lab.site(release), serving)
+    lacking = lay(lab, lab.nodes[service.django], lab.site(release), serving)
     if service.mode == separate_hosts.NAME:
         carry(lab, service, prune=False)
     return lacking
 
 
-def lay(node: Node, site: Site, serving: tuple[str, ...]) -> frozenset[str]:
+def lay(lab: Lab, node: Node, site: Site, serving: tuple[str, ...]) -> frozenset[str]:
     """Lays a release's static set into the node's volume; returns as ahead does.
 
     Those that pages name now are laid, too, where the volume is a new one: a browser may ask any
@@ -62,11 +62,12 @@ def lay(node: Node, site: Site, serving: tuple[str, ...]) -> frozenset[str]:
     volume = web.STATIC_VOLUME.name
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
     for name in serving:
-        if name != own and not _complete(node, name):
-            status, _, errors = node.attempt(*web.publish_static(site, name, serving))
-            if status != 0:
-                said = errors.strip().rsplit("\n", 1)[-1]
-                say(node.name, f"pages may name files of static set {name}, which is lost: {said}")
+        if name == own or _complete(node, name):
+            continue
+        if missing(lab, {"webapp_static": name}):
+            say(node.name, f"pages may name files of static set {name}, which no registry has")
+        else:
+            node.run(*web.publish_static(site, name, serving))
     return frozenset(node.run(*web.publish_static(site, own, serving)).splitlines())
 
 

@@ -119,8 +119,11 @@ def roll(
         return service.nginx in left or bool(change and (change.containers or lacking))
 
     replaced = [s for s in services if stands_aside(s)]
-    renamed = [s for s in services if s in changing and s not in replaced]
-    kept = [s for s in services if s not in changing and s not in replaced]
+    rest = [s for s in services if s not in replaced]
+    # A killed task may have told of a set untried that is not the current release's.
+    current = lab.current_release()
+    other_set = not current or current.tags["webapp_static"] != release.tags["webapp_static"]
+    renamed, kept = (rest, []) if other_set else ([], rest)
     if lacking:
         names = ", ".join(sorted(lacking))
         say("lab", f"pages may name what is no static file now: {names}: one node after another")
@@ -154,6 +157,8 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
         # The one that failed is first: the others serve.
         for service in reversed(before.topology.web):
             if nodes & {service.django, service.nginx}:
+                # A wiring that had no place for its volume or folder may have removed them.
+                lay(before, current, service, static.serving(lab))
                 with drained(before, *_fronts(before, service)):
                     start_service(before, current, service, seconds=REPLACED_SECONDS)
     except LabError as second:
@@ -257,7 +262,7 @@ def lay_ahead(lab: Lab, release: Release) -> frozenset[str]:
 
 
 def lay(
-    lab: Lab, release: Release, service: WebService, serving: tuple[str, ...] = ()
+    lab: Lab, release: Release, service: WebService, serving: tuple[str, ...]
 ) -> frozenset[str]:
     """Brings one web service's images and static files to its nodes.
 

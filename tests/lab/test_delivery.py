@@ -270,6 +270,25 @@ def test_static_files_that_pages_miss_never_go_live(running, fire, copy):
 
 
 @pytest.mark.long
+def test_a_bad_release_of_another_wiring_is_put_back_with_its_static_files(running, fire, copy):
+    web = [f"  - {{mode: {s.mode}, django: {s.django}, nginx: {s.nginx}}}\n" for s in TOPOLOGY.web]
+    apart = TOPOLOGY.web[-1].nginx
+    moved = f"  - {{mode: unix-socket, django: {apart}, nginx: {apart}}}\n"
+    # It is the first to be tried, and the only one.
+    copy.edit("lab.yml", "".join(web), "".join((moved, *web[:-1])))
+    (path, old, new), _ = BAD[SHORT]
+    copy.edit(path, old, new)
+    with fire(CALM, "a bad release of another wiring"):
+        ended, run = copy.fab("deploy")
+        assert ended == 1, run.output
+    assert "signing in: answered 500" in run.output
+    client = Client(TOPOLOGY.address(apart))
+    (style,) = style_sheets(client.get("/accounts/login/")[2])
+    assert client.get(style)[0] == 200
+    expect_settled(running)
+
+
+@pytest.mark.long
 def test_an_image_that_cannot_be_pulled_stops_a_deploy_before_anything_changes(running, fire, copy):
     node = running.nodes[TOPOLOGY.web[-1].django]
     rule = ("OUTPUT", "--protocol", "tcp", "--dport", "5000", "--jump", "REJECT")
