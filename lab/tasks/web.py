@@ -161,6 +161,7 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
                 lay(before, current, service, static.serving(lab))
                 with drained(before, *_fronts(before, service)):
                     start_service(before, current, service, seconds=REPLACED_SECONDS)
+        remove_leftovers(before, current)
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")
     return LabError(f"{error}\nthe web is back at {current.name}")
