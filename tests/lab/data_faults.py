@@ -29,6 +29,15 @@ def sql(lab, node, statement):
     return lab.nodes[node].run(*client, "--execute", statement)
 
 
+def apart(lab):
+    """The MySQL servers that don't see all of them in the group. One that was frozen takes itself
+    for a member until it hears that the others have gone on without it."""
+    servers = TOPOLOGY.settings.mysql
+    members = "SELECT COUNT(*) FROM performance_schema.replication_group_members"
+    query = f"{members} WHERE member_state = 'ONLINE'"
+    return [name for name in servers if sql(lab, name, query).strip() != str(len(servers))]
+
+
 @contextmanager
 def lagging(lab):
     """The replicas apply nothing, and something was written."""

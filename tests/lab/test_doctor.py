@@ -268,7 +268,10 @@ def wait_well(running):
     """Until the doctor finds nothing, asked by its own functions: that starts no other program."""
     wait_until(
         "a doctor that finds nothing",
-        lambda: [(one.check, one.evidence) for one in diagnose(examine(running))],
+        lambda: (
+            [(one.check, one.evidence) for one in diagnose(examine(running))]
+            or data_faults.apart(running)
+        ),
         lambda findings: not findings,
         seconds=HEALED_SECONDS,
         advice=lambda _: "fab doctor",
