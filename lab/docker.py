@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,16 +214,14 @@ def _networks_and_volumes(wanted: Plan, found: Observation) -> Iterator[Command]
 
 
 def _starts(wanted: Plan, found: Observation) -> Iterator[Command]:
-    anew = set()
     for container in wanted.containers:
         running = found.containers.get(container.name)
         news = bool(container.reads and changed((_note(container),), found))
         if not _as_wanted(container, running, news):
-            anew.add(container.name)
             yield from _replacement(container, running)
         elif news:
             yield ("docker", "exec", container.name, *container.reload)
-        elif _told_wrongly(container, found, anew):
+        elif _told_wrongly(container, found):
             yield (f"{ADDRESSED}/{container.name}",)
 
 
@@ -233,13 +231,10 @@ def _as_wanted(container: Container, running: Running | None, news: bool) -> boo
     return not news or bool(container.reload)
 
 
-def _told_wrongly(container: Container, found: Observation, anew: Collection[str]) -> bool:
-    """Whether the container was started with an address that another one no longer has, or may not
-    have any more, as it is started anew."""
+def _told_wrongly(container: Container, found: Observation) -> bool:
+    """Whether the container was started with an address that another one no longer has."""
     if container.addressed is None:
         return False
-    if container.addressed.container in anew:
-        return True
     other = found.containers.get(container.addressed.container)
     return other is None or found.containers[container.name].told != other.address
 

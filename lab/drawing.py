@@ -77,7 +77,7 @@ class Wiring:
         source = self.fronts[0].static
         if self.shared or source is None:
             return ""
-        return "rsync" if source.source.startswith("/") else "from Django's image"
+        return "rsync" if source.source.startswith("/") else "laid by deployments"
 
     @property
     def socket(self) -> str:

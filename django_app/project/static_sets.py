@@ -1,5 +1,7 @@
 """Which static files pages name: those of the set that the lab says serves now."""
 
+from threading import Lock
+
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from django.core.files.storage import FileSystemStorage
@@ -14,6 +16,7 @@ class StaticSetStorage(ManifestStaticFilesStorage):
 
     def __init__(self) -> None:
         self._followed = ""
+        self._following = Lock()
         super().__init__(manifest_storage=FileSystemStorage(settings.LAB_STATIC_MANIFESTS))
 
     def stored_name(self, name: str) -> str:
@@ -26,10 +29,11 @@ class StaticSetStorage(ManifestStaticFilesStorage):
         serving = settings.LAB_STATIC_SET_FILE.read_text().strip()
         if serving == self._followed:
             return
-        self.manifest_name = f"{serving}.json"
-        files, self.manifest_hash = self.load_manifest()
-        if not files:
-            raise FileNotFoundError(f"no manifest of static set {serving!r}: `fab deploy` lays it")
-        # In this order: another thread that sees the name followed has its files.
-        self.hashed_files = files
-        self._followed = serving
+        with self._following:
+            self.manifest_name = f"{serving}.json"
+            files, self.manifest_hash = self.load_manifest()
+            if not files:
+                raise FileNotFoundError(f"no manifest of static set {serving!r}: `fab deploy`")
+            # In this order: another thread that sees the name followed has its files.
+            self.hashed_files = files
+            self._followed = serving

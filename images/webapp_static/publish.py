@@ -83,6 +83,10 @@ def main(name: str, *serving: str, source: Path = SOURCE, shared: Path = SHARED)
     with alone(lists):
         for file in published:
             publish(source / file, target / file)
+        # What served until now is what browsers still show for longest.
+        for path in (lists / one for one in serving):
+            if path.exists():
+                os.utime(path)
         note(lists / name, published)
         # Last: it says that everything it names is there.
         publish(source / MANIFEST, manifests / f"{name}.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from lab.containers import File
@@ -25,7 +26,7 @@ AS_MIGRATE = (
     ("APP_MYSQL_PASSWORD_FILE", "/run/secrets/mysql_migrate_password"),
 )
 
-# On the builder: which image of Django the databases were brought to.
+# On the builder: what the databases were brought to, as a digest.
 INITIALIZED = "/var/lib/lab/initialized"
 
 # How it says that something is already as it should be.
@@ -41,13 +42,19 @@ def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
     lines = output.splitlines()
     if status != 0:
         raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))
-    lab.builder.put([File(INITIALIZED, release.tags["webapp_django"] + "\n")])
+    lab.builder.put([File(INITIALIZED, _brought_to(lab, release), mode=0o600)])
     for line in lines:
         if not (only_news and UNCHANGED.search(line)):
             say("lab", line)
 
 
 def initialized(lab: Lab, release: Release) -> bool:
-    """Whether the last `initialize` that ended well was that of the release's Django."""
-    status, tag, _ = lab.builder.attempt("cat", INITIALIZED)
-    return status == 0 and tag.strip() == release.tags["webapp_django"]
+    """Whether the last `initialize` that ended well was that of the release's Django, with the
+    secrets of now."""
+    status, found, _ = lab.builder.attempt("cat", INITIALIZED)
+    return status == 0 and found == _brought_to(lab, release)
+
+
+def _brought_to(lab: Lab, release: Release) -> str:
+    parts = (release.tags["webapp_django"], *(lab.secrets[name] for name in SECRETS))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest() + "\n"

@@ -156,8 +156,9 @@ def _prepare_own(lab: Lab) -> None:
     rsynced: it is asked for what pages of the stack name."""
     current = lab.current_release()
     for service in current.web if current else ():
-        serving = lab.nodes[service.nginx].observe().containers
-        if service.mode == separate_hosts.NAME and web.name("nginx", service.mode) in serving:
+        if service.mode != separate_hosts.NAME or service.nginx not in lab.nodes:
+            continue
+        if web.name("nginx", service.mode) in lab.nodes[service.nginx].observe().containers:
             static.carry(lab, service, prune=False)
 
 

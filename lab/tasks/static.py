@@ -18,8 +18,8 @@ from lab.topology import WebService
 VOLUME = f"/var/lib/docker/volumes/{web.STATIC_VOLUME.name}/_data"
 # Whether a volume has every file of a set, and its manifest, which come from webapp_static.
 COMPLETE = """\
-cd "$0" && [ -e "manifests/$1.json" ] || exit 1
-while IFS= read -r file || [ -n "$file" ]; do [ -e "static_root/$file" ] || exit 1; done <"sets/$1"
+cd "$0" && [ -s "manifests/$1.json" ] || exit 1
+while IFS= read -r file || [ -n "$file" ]; do [ -s "static_root/$file" ] || exit 1; done <"sets/$1"
 """
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lab import docker
 from lab.errors import LabError
+from lab.modes import default_bridge
 from lab.modes.web import STATIC_SET_FILE
 from lab.plan import WEB
 from lab.progress import interrupted, phase, say, together
@@ -161,7 +162,7 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
                 lay(before, current, service, static.serving(lab))
                 with drained(before, *_fronts(before, service)):
                     start_service(before, current, service, seconds=REPLACED_SECONDS)
-        remove_leftovers(before, current)
+        together({name: partial(_tidy, before, current, name) for name in nodes})
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")
     return LabError(f"{error}\nthe web is back at {current.name}")
@@ -169,12 +170,11 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
 
 def remove_leftovers(lab: Lab, release: Release) -> None:
     """Removes the containers of web services that lab.yml no longer has."""
-    together(
-        {
-            name: partial(remove_unwanted, lab.nodes[name], lab.plan(release, name), WEB)
-            for name in lab.topology.names
-        }
-    )
+    together({name: partial(_tidy, lab, release, name) for name in lab.topology.names})
+
+
+def _tidy(lab: Lab, release: Release, node: str) -> bool:
+    return remove_unwanted(lab.nodes[node], lab.plan(release, node), WEB)
 
 
 def start_service(
@@ -187,7 +187,8 @@ def start_service(
 ) -> None:
     """Brings one web service to the release: Django, then what has port 80."""
     halves = [(service.django, DJANGO), (service.nginx, FRONT)]
-    if service.django == service.nginx and not swarm:
+    # On the default bridge nginx is told an address that is known only once Django has it.
+    if service.django == service.nginx and service.mode != default_bridge.NAME and not swarm:
         halves = [(service.django, WEB)]
     changed = False
     for name, programs in halves:

@@ -147,7 +147,7 @@ def test_in_unix_socket_and_all_in_one_no_port_lies_between_nginx_and_django():
 def test_static_files_are_shared_or_copied():
     assert "volume webapp_static: static files" in texts(drawn("custom-bridge"))
     assert {"/home/dock/static_files", "rsync"} < set(texts(drawn("separate-hosts")))
-    assert texts(drawn("overlay")).count("from Django's image") == 2
+    assert texts(drawn("overlay")).count("laid by deployments") == 2
 
 
 def test_the_balancer_and_the_databases_are_where_their_clients_are_told():

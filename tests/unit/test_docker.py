@@ -124,20 +124,6 @@ TABLE = {
         ),
         ["/etc/lab/addressed/nginx-1"],
     ),
-    "told an address that another one may have soon": (
-        Plan((DJANGO, NGINX)),
-        found(
-            (DJANGO, {"address": "10.199.0.2", "digest": "old"}),
-            (NGINX, {"told": "10.199.0.2"}),
-            files=NOTE_DJANGO,
-        ),
-        [
-            "docker stop django-1",
-            "docker rm --force django-1",
-            "run django-1",
-            "/etc/lab/addressed/nginx-1",
-        ],
-    ),
     "networks and volumes": (
         Plan(networks=("webapp",), volumes=(Volume("static", disposable=True), Volume("data"))),
         found(),

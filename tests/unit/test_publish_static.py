@@ -84,9 +84,11 @@ def test_the_set_that_serves_stays_however_many_never_do(static):
         static.publish(f"failed-{number}", "live", **{f"failed_{number}": ""})
     assert "site" in static.files
     assert static.manifests_of["live"] == "live"
-    static.publish("next", "failed-6", "live", next="")
-    static.publish("last", "next", last="")
-    assert "site" not in static.files
+    static.publish("next", "live", next="")
+    for number in range(1, 5):
+        static.publish(f"later-{number}", "next", **{f"later_{number}": ""})
+        # As what was served until `next` came, it stays longer than what never was.
+        assert ("site" in static.files) == (number < 4), number
     assert "live" not in static.manifests_of
 
 
