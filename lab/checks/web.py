@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lab import docker
 from lab.checks.containers import container, health
-from lab.checks.facts import Answer, Facts, shortened
+from lab.checks.facts import LATE, Answer, Facts, shortened
 from lab.checks.nodes import on
 from lab.containers import AddressOf
 from lab.containers import Container as Planned
@@ -173,10 +173,14 @@ def django(facts: Facts, names: Names) -> Iterator[Check]:
     )
     if name != names.nginx:
         yield health(facts, node, name, f"{node}: Django")
-    for key, called, needs in _databases(facts):
+    databases = _databases(facts)
+    # Any of them may be what /ready still waits for.
+    every = tuple(need for _, _, needs in databases for need in needs)
+    for key, called, needs in databases:
         lives = each(f"{node}: Django", f"{node}: network of {name}", f"{node}: files of {name}")
         down = _database(asked, key, logs)
-        yield Check(f"{node}: Django to {called}", down, (lives, *needs))
+        late = down is not None and LATE in down.evidence
+        yield Check(f"{node}: Django to {called}", down, (lives, *(every if late else needs)))
 
 
 def _databases(facts: Facts) -> tuple[tuple[str, str, tuple[Need, ...]], ...]:

@@ -415,6 +415,24 @@ def test_a_slow_django_explains_what_its_nginx_answers_late():
         assert each(*WAY_TO_UBUNTU3) in check.needs
 
 
+@pytest.mark.parametrize(
+    ("answer", "blamed"),
+    [
+        # Whatever it waits for, it says nothing of MySQL.
+        (Answer(None), True),
+        (Answer(0, 'HTTP/1.1 503\n{"checks": {"mysql_write": "down"}}'), False),
+    ],
+)
+def test_a_ready_that_never_comes_may_be_for_any_database(answer, blamed):
+    ubuntu3 = Examined(0.0, Answer(0), {}, {}, {"django-separate-hosts-1": {"django": answer}})
+    found = facts({})
+    found = replace(found, nodes={**found.nodes, "ubuntu3": ubuntu3})
+    service = next(one for one in LAB.web if one.django == "ubuntu3")
+    asked = {c.name: c for c in checks_of_web.django(found, checks_of_web.Names(found, service))}
+    needs = asked["ubuntu3: Django to MySQL (write)"].needs
+    assert (each("Cassandra: account", "Cassandra: posts") in needs) == blamed
+
+
 WAY_TO_UBUNTU3 = ("ubuntu4: port 80", "ubuntu4: nginx to Django", "ubuntu3: Django")
 
 
