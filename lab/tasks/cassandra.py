@@ -17,9 +17,9 @@ from lab.tasks.context import Lab
 KEYSPACE, SERVER = "posts_db", "cassandra"
 DATA = f"/var/lib/cassandra/data/{KEYSPACE}"
 TAG = "fab-backup"
-# What a month lists is written before what it lists: the other way round here, so that no post is
-# in the backup without its month.
-TABLES = ("posts", "months")
+# What lists a post is written before it (django_app/posts/schema.py): the other way round here, so
+# that no post is in the backup without its month and its owner.
+TABLES = ("posts_of_accounts", "posts", "owners", "months_of_accounts", "months")
 # In the volume: an import moves files, which it can't from one file system to another.
 INCOMING = "/var/lib/cassandra/incoming"
 FOLDERS = 'shopt -s nullglob; cd "$1"; printf "%s\\n" */snapshots/"$2"'
