@@ -11,8 +11,8 @@ ALGORITHM, PARTS = "pbkdf2_sha256", 4
 # What it begins with for whom no password lets in.
 UNUSABLE = "!"
 CHANGED = (
-    "admin has another password than .lab/secrets/django_admin_password now, set in the browser:"
-    " `fab init --reset-password` sets that of the file again"
+    "admin has another password than the one in .lab/secrets/django_admin_password:"
+    " `fab init --reset-password` brings that back"
 )
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from lab.administrator import CHANGED
 from lab.backup import dump, posts
 from lab.backup.folder import checked, digests
 from lab.backup.manifest import (
@@ -29,6 +30,7 @@ from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
 from lab.tasks.owners import OWNED, take_over
 from lab.tasks.room import require_room
+from lab.tasks.status import administrator_fits
 from lab.tasks.targets import primary
 
 WELL_SECONDS = 120
@@ -61,6 +63,8 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
         initialize(lab, release, only_news=True)
         take_over(lab, release)
         _wait_replicated(lab)
+    if not administrator_fits(lab):
+        say("lab", CHANGED)
     with phase("site opened"):
         _restart_django(lab)
         # All data are there. Whatever keeps the site from being opened, other tasks can mend.
