@@ -106,8 +106,12 @@ def test_cassandra_keeps_everything_three_times(facts, keyspace):
 
 def test_cassandra_asks_the_third_replica_when_one_of_two_is_slow(facts):
     assert facts["cassandra"]["speculative_retry"] == {
+        "posts_of_accounts": "200ms",
+        "months_of_accounts": "200ms",
         "posts": "200ms",
         "months": "200ms",
+        "owners": "200ms",
+        "milestones": "200ms",
     }
 
 
