@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from getpass import getuser
 from socket import gethostname
 
 from lab import images, plan, releases, secrets, topology
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
-from lab.errors import LabError
+from lab.errors import LabError, user
 from lab.modes import overlay
 from lab.progress import interrupt, together
 from lab.releases import Release
@@ -68,7 +68,7 @@ class Lab:
         """
         gone = f"{self.topology.builder}, which keeps the lab's lock, went away"
         lost = lost or partial(interrupt, gone)
-        who = f"{getuser()} on {gethostname()}"
+        who = f"{user(os.getuid())} on {gethostname()}"
         self.require_route()
         # A connection of its own, which outlives `reconnect`.
         keeper = Node(self.topology.builder)

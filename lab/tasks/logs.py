@@ -27,11 +27,6 @@ def show(
 
     Raises LabError naming the nodes that failed.
     """
-    unknown = [name for name in names if name not in lab.topology.names]
-    if unknown:
-        raise LabError(
-            f"-H: {unknown[0]!r} is no node; the nodes are {', '.join(lab.topology.names)}"
-        )
     if service and service not in ALL:
         raise LabError(f"--service: {service!r} is no program; those are {', '.join(sorted(ALL))}")
     console = Console(highlight=False, soft_wrap=True)
