@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from socket import gethostname
 
-from lab import images, plan, releases, secrets, topology
+from lab import images, plan, releases, remote, secrets, topology
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.errors import LabError, user
@@ -19,10 +19,21 @@ from lab.progress import interrupt, together
 from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
-from lab.topology import Topology
+from lab.topology import FOLDER, Topology
 
 # Tasks that may change a lab whose data are not all there: one ends that, one leaves them alone.
 BESIDE_A_HALF_RESTORE = ("restore", "verify-backup")
+
+
+# What of this folder leads to the nodes.
+WAY = (FOLDER / ".lab", remote.SSH_CONFIG, FOLDER / ".lab" / "login_key", secrets.SECRETS)
+
+
+def _require_readable() -> None:
+    """Raises PermissionError for another user than the lab's, before a node seems not to answer."""
+    for path in WAY:
+        with suppress(FileNotFoundError):
+            os.close(os.open(path, os.O_RDONLY))
 
 
 @dataclass
@@ -58,6 +69,7 @@ class Lab:
             raise LabError("ip: not found: run `make up`, which installs it (iproute2)") from None
         if found.returncode != 0 or " via " in found.stdout:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
+        _require_readable()
 
     @contextmanager
     def changing(self, task: str, lost: Callable[[], None] | None = None) -> Iterator[None]:

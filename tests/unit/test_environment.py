@@ -1,12 +1,10 @@
 """What the caller has set for other programs decides nothing of what ours do."""
 
-import http.server
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from lab import remote
 from lab.client import Client
 from lab.remote import Node
 from lab.topology import FOLDER
+from tests.proxy import Recorder, through
 from tests.unit.test_commands import FAB, fab
 
 OWN = FOLDER / "provision" / "own"
@@ -298,34 +297,11 @@ def test_what_is_made_under_sudo_belongs_to_who_called_it(tmp_path):
     assert (tmp_path / "sources").stat().st_uid == 0
 
 
-class Recorder:
-    """A server that answers everything, and remembers what it was asked."""
-
-    def __init__(self):
-        asked = self.asked = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"seen")
-
-            do_POST = do_CONNECT = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
 @pytest.mark.parametrize("no_proxy", [None, "", "192.168.0.0/16", "localhost", "*"])
 def test_the_client_asks_no_proxy(monkeypatch, no_proxy):
     site, proxy = Recorder(), Recorder()
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://{proxy.address}")
+    for name, value in through(proxy).items():
+        monkeypatch.setenv(name, value)
     if no_proxy is not None:
         monkeypatch.setenv("no_proxy", no_proxy)
     assert Client(site.address).get("/posts/")[2] == "seen"
