@@ -5,13 +5,13 @@ up: host
 	.venv/bin/fab up
 
 test: host-test
-	.venv/bin/python -m tests
+	provision/own .venv/bin/python -m tests
 
 test-all: host-test
-	.venv/bin/python -m tests --all
+	provision/own .venv/bin/python -m tests --all
 
 check: environment
-	.venv/bin/python -m tests --check
+	provision/own .venv/bin/python -m tests --check
 
 destroy: environment
 	.venv/bin/fab destroy

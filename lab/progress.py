@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -22,7 +22,8 @@ _phases: dict[str, float] = {}
 
 def say(who: str, what: str) -> None:
     """One line on standard error, so that standard output stays the task's own."""
-    with _lock:
+    # What is being done does not end half-way because nobody reads of it any more.
+    with _lock, suppress(OSError):
         print(f"{elapsed():6.1f} s  {who:<8}  {what}", file=sys.stderr, flush=True)
 
 

@@ -24,7 +24,7 @@ from paramiko.ssh_exception import SSHException
 
 from lab import docker
 from lab.containers import File, Plan
-from lab.errors import LabError
+from lab.errors import LabError, outside
 from lab.progress import go_on
 from lab.topology import FOLDER
 
@@ -62,7 +62,12 @@ class Node:
             name,
             config=_config(),
             connect_timeout=min(5, greeting_seconds),
-            connect_kwargs={"banner_timeout": greeting_seconds},
+            # The lab's key and no other: a server ends after a few that it does not know.
+            connect_kwargs={
+                "banner_timeout": greeting_seconds,
+                "allow_agent": False,
+                "look_for_keys": False,
+            },
         )
         # Several threads share the connection; one of them opens it.
         self._opening = Lock()
@@ -155,7 +160,7 @@ class Node:
         with self._reaching(), self._session(argv) as channel:
             while part := channel.recv(PART):
                 go_on()
-                take(part)
+                _hand_over(take, part)
             self._checked(argv, (channel.recv_exit_status(), "", _errors(channel)))
 
     def upload(self, parts: Iterable[bytes], *argv: str) -> None:
@@ -240,6 +245,9 @@ class Node:
                 f" `vagrant ssh {self.name}`, `fab doctor`"
             ) from error
         except (OSError, SSHException, EOFError) as error:
+            if isinstance(error, OSError) and error.filename:
+                # The key, say: a file of this machine.
+                raise RemoteError(f"{self.name}: no way to it over SSH: {outside(error)}") from None
             raise RemoteError(
                 f"{self.name}: no answer over SSH ({error or type(error).__name__}):"
                 f" see `vagrant status {self.name}`, bring it up with `make up`"
@@ -252,6 +260,14 @@ def _read(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield from parts
     except (OSError, EOFError) as error:
         raise LabError(f"what was to be sent can't be read: {error}") from None
+
+
+def _hand_over(take: Callable[[bytes], object], part: bytes) -> None:
+    """Tells a failure to keep it on this machine from one of the connection."""
+    try:
+        take(part)
+    except OSError as error:
+        raise LabError(f"what was received can't be kept: {outside(error)}") from None
 
 
 def wait_until(
@@ -284,9 +300,14 @@ def _errors(channel: Channel) -> str:
 
 
 def _config() -> Config:
-    if not SSH_CONFIG.exists():
-        raise RemoteError(f"{SSH_CONFIG} is missing: the lab is not up: run `make up`")
-    return Config(ssh_config=SSHConfig.from_path(str(SSH_CONFIG)))
+    """The way to the nodes, whatever the user's own Fabric and SSH are told."""
+    try:
+        # The lazy one reads no file, and the given one keeps it from reading SSH's.
+        return Config(lazy=True, ssh_config=SSHConfig.from_path(str(SSH_CONFIG)))
+    except FileNotFoundError:
+        raise RemoteError(f"{SSH_CONFIG} is missing: the lab is not up: run `make up`") from None
+    except OSError as error:
+        raise RemoteError(outside(error)) from None
 
 
 def _archive(files: tuple[File, ...]) -> bytes:

@@ -1,10 +1,12 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S bash -p
 # Makes this machine able to run the lab: packages, a Docker engine, the Python tools in .venv.
 # Does nothing where nothing is missing.
 # usage: host.sh [test | environment]   (test: also a browser; environment: .venv alone)
 set -euo pipefail
+[ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
 cd "$(dirname "$0")/.."
 
+DOCKER_SOCKET=/var/run/docker.sock
 DOCKERD_PID=/var/run/docker.pid
 DOCKERD_LOG=/var/log/lab-dockerd.log
 DOCKERD_SECONDS=60
@@ -87,6 +89,11 @@ docker_answers() {
   docker info >/dev/null 2>&1
 }
 
+# Whether the engine's socket, if there is one, is for this user too.
+may_use_docker() {
+  [ ! -S "$DOCKER_SOCKET" ] || [ -w "$DOCKER_SOCKET" ]
+}
+
 # The process that the pid file names is a daemon: at work, starting, or still dying.
 dockerd_lives() {
   [ "$(cat "/proc/$(cat "$DOCKERD_PID" 2>/dev/null)/comm" 2>/dev/null)" = dockerd ]
@@ -94,6 +101,9 @@ dockerd_lives() {
 
 start_docker() {
   docker_answers && return
+  may_use_docker ||
+    fail "user $(id -un) may not use this machine's Docker: \`sudo usermod -aG docker $(id -un)\`" \
+      "and sign in again, or \`sudo make up\` (later files are yours all the same)"
   [ "$(id -u)" = 0 ] || fail "no Docker engine answers: start Docker, or run this as root"
   echo "lab: starting the Docker engine"
   local deadline=$((SECONDS + DOCKERD_SECONDS))
@@ -117,6 +127,11 @@ start_daemon() {
 }
 
 make_environment() {
+  install_tools
+  [ "$(readlink .venv/bin/fab)" = ../../provision/fab ] || ln -sfn ../../provision/fab .venv/bin/fab
+}
+
+install_tools() {
   local wanted
   wanted=$(sha256sum requirements.lock)
   [ "$(cat .venv/requirements 2>/dev/null)" != "$wanted" ] || return 0

@@ -1,5 +1,6 @@
 # What the Vagrantfile needs to know and to check. Reads lab.yml (nodes and subnet only; the rest of
 # it, and every mistake in it, is lab/topology.py's), LAB_NAME and LAB_SUBNET.
+require 'etc'
 require 'fileutils'
 require 'ipaddr'
 require 'json'
@@ -10,6 +11,13 @@ require 'yaml'
 
 module Lab
   FOLDER = File.expand_path('..', __dir__)
+
+  # As provision/own has it: this machine's engine, whichever other one its user works with.
+  ENV['DOCKER_HOST'] = 'unix:///var/run/docker.sock'
+  %w[DOCKER_CONTEXT DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION DOCKER_DEFAULT_PLATFORM].each do |name|
+    ENV.delete(name)
+  end
+
   CONFIGURATION = File.join(FOLDER, 'lab.yml')
   abort "lab: #{CONFIGURATION} is missing: restore it with `git checkout lab.yml`" unless File.exist?(CONFIGURATION)
 
@@ -164,7 +172,14 @@ module Lab
 
   def check_docker
     output, ok = docker('info', '--format', '{{.ServerVersion}}')
-    ok or abort "lab: no Docker engine answers (#{output.lines.last&.strip}): start Docker, or run `make up`, which does"
+    return if ok
+
+    if output =~ /permission denied/
+      user = Etc.getpwuid.name
+      abort "lab: user #{user} may not use this machine's Docker: `sudo usermod -aG docker #{user}` and sign in again, " \
+            'or run this with sudo'
+    end
+    abort "lab: no Docker engine answers (#{output.lines.last&.strip}): start Docker, or run `make up`, which does"
   end
 
   # One folder keeps one lab: its Vagrant would take another lab's nodes for its own.

@@ -1,6 +1,7 @@
-#!/usr/bin/env bash
+#!/usr/bin/env -S bash -p
 # Builds the node image of the docker provider, tagged as the first argument says.
 set -euo pipefail
+[ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
 cd "$(dirname "$0")"
 
 main() {

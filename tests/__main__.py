@@ -1,10 +1,13 @@
 """Runs the project's tests: `python -m tests` (make test), `--check` (no lab), `--all`.
 
-One pytest run per part, so that what needs no lab fails first and each part says its own result.
+One pytest run per part, so that what needs no lab fails first and each part says its own result;
+at the end, how long each part took.
 """
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -18,21 +21,41 @@ CHECKS = (
 )
 LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),
-    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/lab", "tests/browser"),
+    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/lab"),
+    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/browser"),
 )
 ALL = (
-    *LAB[:-1],
-    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/lab", "tests/browser"),
+    LAB[0],
+    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/lab"),
+    (PYTHON, "-m", "pytest", "--quiet", "tests/browser"),
 )
 
 
 def main(arguments: list[str]) -> int:
     steps = {(): CHECKS + LAB, ("--check",): CHECKS, ("--all",): CHECKS + ALL}[tuple(arguments)]
-    for step in steps:
-        print("$", *(part.removeprefix(f"{FOLDER}/") for part in step), flush=True)
-        if subprocess.run(step, cwd=FOLDER, check=False).returncode != 0:
-            return 1
-    return 0
+    took: dict[str, float] = {}
+    try:
+        for step in steps:
+            command = " ".join(part.removeprefix(f"{FOLDER}/") for part in step)
+            print("$", command, flush=True)
+            began = time.monotonic()
+            status = subprocess.run(step, cwd=FOLDER, check=False).returncode
+            took[command] = time.monotonic() - began
+            if status != 0:
+                print(f"tests: `{command}` ended with {status}", flush=True)
+                return 1
+        return 0
+    except FileNotFoundError as error:
+        print(f"tests: {error.filename}: not found: run `provision/host.sh environment`")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        for command, seconds in (took | {"in all": sum(took.values())}).items():
+            print(f"{seconds:7.1f} s  {command}", flush=True)
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    # As any program whose output nobody reads any more.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main(sys.argv[1:]))

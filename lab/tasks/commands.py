@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from typing import Any
 
 from fabric import Connection, task
 from invoke.context import Context
-from invoke.exceptions import Exit
 
 from lab.administrator import CHANGED
 from lab.backup import folder as folders
@@ -48,44 +46,11 @@ MOST_MINUTES = 600
 DAY = 24 * 60 * 60
 MOST_LINES = 100_000
 
-Body = Callable[..., None]
-
-
-def _told_in_one_line(body: Body) -> Body:
-    """A failure that the lab knows of ends the task with its message and status 1."""
-
-    @wraps(body)
-    def wrapped(context: Context, *arguments: Any, **options: Any) -> None:
-        try:
-            body(context, *arguments, **options)
-        except LabError as error:
-            raise Exit(f"lab: {error}", code=130 if _is_of_ctrl_c(error) else 1) from None
-        except KeyboardInterrupt:
-            raise Exit("lab: interrupted: run it again to go on", code=130) from None
-
-    return wrapped
-
-
-def _is_of_ctrl_c(error: BaseException) -> bool:
-    """Whether it came up while things were put back after Ctrl-C."""
-    before = error.__context__
-    return before is not None and (isinstance(before, KeyboardInterrupt) or _is_of_ctrl_c(before))
-
-
-def _whole_lab(body: Body) -> Body:
-    """Refuses -H for a task that works on the lab as a whole."""
-
-    @wraps(body)
-    def wrapped(context: Context, *arguments: Any, **options: Any) -> None:
-        if isinstance(context, Connection):
-            raise LabError(f"{body.__name__}: works on the whole lab: leave out -H")
-        body(context, *arguments, **options)
-
-    return _told_in_one_line(wrapped)
+# The tasks that -H is for; the others work on the whole lab.
+OF_ONE_NODE = ("deploy", "logs")
 
 
 @task
-@_whole_lab
 def up(context: Context) -> None:
     """Bring the whole lab up, each part only where something differs, and verify it."""
     lab = Lab()
@@ -98,7 +63,6 @@ def up(context: Context) -> None:
 
 
 @task
-@_whole_lab
 def build(context: Context) -> None:
     """Build the images that neither the builder nor the registry has."""
     lab = Lab()
@@ -113,7 +77,6 @@ def build(context: Context) -> None:
 
 
 @task
-@_whole_lab
 def push(context: Context) -> None:
     """Build what is missing and push it to the registry."""
     lab = Lab()
@@ -131,7 +94,6 @@ def push(context: Context) -> None:
         f"{', '.join(MODES_OF_ONE_NODE)}; of the whole lab {OVERLAY}"
     }
 )
-@_told_in_one_line
 def deploy(context: Context, mode: str = "") -> None:
     """Build, push and bring the current sources to the web nodes (-H NODE: to one)."""
     lab, services = _chosen(context, mode)
@@ -142,7 +104,6 @@ def deploy(context: Context, mode: str = "") -> None:
 
 
 @task(help={"to": "a release that `fab releases` lists; else the one that was live before"})
-@_whole_lab
 def rollback(context: Context, to: str = "") -> None:
     """Go back to an earlier release: its images, static files and wiring, as it was recorded."""
     lab = Lab()
@@ -153,7 +114,6 @@ def rollback(context: Context, to: str = "") -> None:
 
 
 @task
-@_whole_lab
 def releases(context: Context) -> None:
     """List the releases: when they were made, of which commit, and what became of them."""
     print(deployment.history(Lab()))
@@ -172,8 +132,6 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
             )
         return lab, lab.topology.web
     node = context.original_host
-    if node not in lab.topology.names:
-        raise LabError(f"-H: {node!r} is no node; the nodes are {', '.join(lab.topology.names)}")
     if mode:
         lab = Lab(lab.topology.with_mode(node, _mode(mode)))
     services = lab.topology.web_services_of(node)
@@ -200,7 +158,6 @@ def _mode(text: str) -> ModeName:
 
 
 @task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
-@_whole_lab
 def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
     """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
     chosen = tuple(modes.split(",")) if modes else matrices.ALL
@@ -214,7 +171,6 @@ def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
 
 
 @task(help={"count": f"how many, 1 to {MOST_TASKS}"})
-@_whole_lab
 def scale(context: Context, count: str) -> None:
     """Have Swarm run COUNT Django tasks until the next deploy (--mode=overlay)."""
     wanted = _number("scale", count, 1, MOST_TASKS)
@@ -224,7 +180,6 @@ def scale(context: Context, count: str) -> None:
 
 
 @task(help={"reset-password": "give admin the password of .lab/secrets/django_admin_password"})
-@_whole_lab
 def init(context: Context, reset_password: bool = False) -> None:
     """Create database, tables, administrator and keyspace; what is there already stays."""
     lab = Lab()
@@ -233,7 +188,6 @@ def init(context: Context, reset_password: bool = False) -> None:
 
 
 @task(help={"to": "the balancer that has to have the virtual address then"})
-@_whole_lab
 def balance(context: Context, to: str = "") -> None:
     """Bring the balancers' configuration to both balancers, without losing a connection."""
     lab = Lab()
@@ -248,34 +202,30 @@ def balance(context: Context, to: str = "") -> None:
 
 
 @task
-@_whole_lab
 def verify(context: Context) -> None:
     """Run the testinfra suite: ports, containers and settings of every node."""
     verification.verify(Lab())
 
 
 @task(help={"json": "one JSON object on standard output"})
-@_whole_lab
 def status(context: Context, json: bool = False) -> None:  # noqa: A002
     """Show what runs on every node; exit 0 only if all is well."""
     lab = Lab()
     found = statuses.status(lab)
-    print(_json(found.as_json()) if json else found.as_table())
+    print(_json(found.as_json()) if json else found.as_table(), flush=True)
     if not json and not statuses.administrator_fits(lab):
-        print(CHANGED)
-    sys.stdout.flush()
+        print(CHANGED, flush=True)
     if not found.healthy:
         raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")
 
 
 @task(help={"json": "one JSON object on standard output"})
-@_whole_lab
 def doctor(context: Context, json: bool = False) -> None:  # noqa: A002
     """Find what is wrong, from the browser's side inwards; exit 0 only if nothing is."""
     checks = examination.examine(Lab())
     findings = diagnose(checks)
-    print(_json(as_json(checks, findings)) if json else report(findings) or "all is well")
-    sys.stdout.flush()
+    told = _json(as_json(checks, findings)) if json else report(findings) or "all is well"
+    print(told, flush=True)
     if findings:
         names = ", ".join(finding.check for finding in findings)
         raise LabError(f"doctor: {len(checks)} checks in {elapsed():.1f} s: {names}")
@@ -294,7 +244,6 @@ def _json(value: Any) -> str:
         "raw": "each line as it was logged, JSON as JSON",
     }
 )
-@_told_in_one_line
 def logs(
     context: Context, service: str = "", lines: str = "20", follow: bool = False, raw: bool = False
 ) -> None:
@@ -311,21 +260,18 @@ def logs(
         "once": "print it once and end, as it does where there is no terminal",
     }
 )
-@_whole_lab
 def top(context: Context, seconds: str = "0", once: bool = False) -> None:
     """Watch nodes, containers, requests, errors, replication and ring, live."""
     live_view.show(Lab(), _number("--seconds", seconds, 0, DAY), once=once)
 
 
 @task(help={"identity": "the request's id: the header X-Request-ID of its answer"})
-@_whole_lab
 def trace(context: Context, identity: str) -> None:
     """Follow one request through HAProxy, nginx, uWSGI, Django and the databases."""
     traces.show(traces.find(Lab(), identity))
 
 
 @task(help={"into": "the folder that they are written to"})
-@_whole_lab
 def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
     """Draw every mode and the whole lab as lab.yml has them (SVG)."""
     drawn = diagrams.draw(load(), FOLDER / into)
@@ -341,7 +287,6 @@ def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
         "seed": "what a soak draws by: the same number draws the same faults",
     },
 )
-@_whole_lab
 def drill(
     context: Context,
     name: str,
@@ -379,7 +324,6 @@ def _were_bad(drills: Sequence[str]) -> str:
 
 
 @task
-@_whole_lab
 def backup(context: Context) -> None:
     """Copy MySQL and Cassandra, consistently and while the lab serves, into backups/."""
     lab = Lab()
@@ -391,14 +335,12 @@ def backup(context: Context) -> None:
 
 
 @task
-@_whole_lab
 def backups(context: Context) -> None:
     """List the backups: what they hold, and which of them are not complete."""
     print(folders.table(folders.BACKUPS))
 
 
 @task(name="verify-backup", help={"name": "a backup that `fab backups` lists; else the newest"})
-@_whole_lab
 def verify_backup(context: Context, name: str = "") -> None:
     """Restore a backup into servers that are thrown away, and compare every row."""
     folder = folders.chosen(folders.BACKUPS, name)
@@ -416,7 +358,6 @@ def verify_backup(context: Context, name: str = "") -> None:
         "replace": "also where there are accounts and posts already: they are gone then",
     }
 )
-@_whole_lab
 def restore(context: Context, name: str = "", replace: bool = False) -> None:
     """Bring a backup into an empty lab; the site is closed meanwhile."""
     folder = folders.chosen(folders.BACKUPS, name)
@@ -429,7 +370,6 @@ def restore(context: Context, name: str = "", replace: bool = False) -> None:
 
 
 @task
-@_whole_lab
 def destroy(context: Context) -> None:
     """Remove the lab: nodes, data, network, secrets; caches and backups stay."""
     destruction.destroy(Lab())

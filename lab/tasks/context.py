@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from getpass import getuser
 from socket import gethostname
 
-from lab import images, plan, releases, secrets, topology
+from lab import images, plan, releases, remote, secrets, topology
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
-from lab.errors import LabError
+from lab.errors import LabError, user
 from lab.modes import overlay
 from lab.progress import interrupt, together
 from lab.releases import Release
 from lab.remote import Node
 from lab.site import Site
-from lab.topology import Topology
+from lab.topology import FOLDER, Topology
 
 # Tasks that may change a lab whose data are not all there: one ends that, one leaves them alone.
 BESIDE_A_HALF_RESTORE = ("restore", "verify-backup")
+
+
+# What of this folder leads to the nodes.
+WAY = (FOLDER / ".lab", remote.SSH_CONFIG, FOLDER / ".lab" / "login_key", secrets.SECRETS)
+
+
+def _require_readable() -> None:
+    """Raises PermissionError for another user than the lab's, before a node seems not to answer."""
+    for path in WAY:
+        with suppress(FileNotFoundError):
+            os.close(os.open(path, os.O_RDONLY))
 
 
 @dataclass
@@ -58,6 +69,7 @@ class Lab:
             raise LabError("ip: not found: run `make up`, which installs it (iproute2)") from None
         if found.returncode != 0 or " via " in found.stdout:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
+        _require_readable()
 
     @contextmanager
     def changing(self, task: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
@@ -68,7 +80,7 @@ class Lab:
         """
         gone = f"{self.topology.builder}, which keeps the lab's lock, went away"
         lost = lost or partial(interrupt, gone)
-        who = f"{getuser()} on {gethostname()}"
+        who = f"{user(os.getuid())} on {gethostname()}"
         self.require_route()
         # A connection of its own, which outlives `reconnect`.
         keeper = Node(self.topology.builder)

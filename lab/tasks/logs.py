@@ -14,6 +14,7 @@ from lab.errors import LabError
 from lab.log_lines import shown
 from lab.plan import ALL
 from lab.progress import say
+from lab.remote import Node
 from lab.tasks.context import Lab
 
 # A node and what it printed; None at its end, or what went wrong.
@@ -27,27 +28,22 @@ def show(
 
     Raises LabError naming the nodes that failed.
     """
-    unknown = [name for name in names if name not in lab.topology.names]
-    if unknown:
-        raise LabError(
-            f"-H: {unknown[0]!r} is no node; the nodes are {', '.join(lab.topology.names)}"
-        )
     if service and service not in ALL:
         raise LabError(f"--service: {service!r} is no program; those are {', '.join(sorted(ALL))}")
     console = Console(highlight=False, soft_wrap=True)
     printed: Queue[Printed] = Queue()
     arguments = (service, str(lines), *(("--follow",) if follow else ()))
-    for name in names:
+    for node in [lab.nodes[name] for name in names]:
         # Ends with the program, on Ctrl-C say; what runs on the node ends with its connection.
-        Thread(target=partial(_read, lab, name, arguments, printed), daemon=True).start()
+        Thread(target=partial(_read, node, arguments, printed), daemon=True).start()
     failed: list[str] = []
     with suppress(KeyboardInterrupt):
-        for node, line in _until_ended(printed, len(names)):
+        for who, line in _until_ended(printed, len(names)):
             if isinstance(line, LabError):
-                say(node, str(line))
-                failed.append(node)
+                say(who, str(line))
+                failed.append(who)
             else:
-                console.print(shown(lab.topology.names, node, line, raw=raw))
+                console.print(shown(lab.topology.names, who, line, raw=raw))
     if failed:
         raise LabError(f"the logs of {', '.join(failed)} are not all here: see above")
 
@@ -61,10 +57,10 @@ def _until_ended(printed: Queue[Printed], count: int) -> Iterator[tuple[str, str
             yield node, line
 
 
-def _read(lab: Lab, name: str, arguments: tuple[str, ...], printed: Queue[Printed]) -> None:
+def _read(node: Node, arguments: tuple[str, ...], printed: Queue[Printed]) -> None:
     try:
-        for line in lab.nodes[name].lines("lab-logs", *arguments):
-            printed.put((name, line))
-        printed.put((name, None))
+        for line in node.lines("lab-logs", *arguments):
+            printed.put((node.name, line))
+        printed.put((node.name, None))
     except LabError as error:
-        printed.put((name, error))
+        printed.put((node.name, error))

@@ -1,5 +1,6 @@
 """A person's way through the site, in a real browser, through the balancer."""
 
+import os
 import re
 import uuid
 
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import sign_in
 from tests.conftest import TOPOLOGY
+from tests.proxy import Recorder, through
 
 PAGE_SIZE = 20
 PHONE = {"width": 390, "height": 844}
@@ -184,3 +186,14 @@ def test_an_unknown_page_is_a_page_of_the_site(page):
     answer = page.goto("/nothing/here")
     assert answer.status == 404
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_the_browser_asks_no_proxy(browser_type, browser_type_launch_args, base_url):
+    proxy = Recorder()
+    environment = os.environ | through(proxy)
+    browser = browser_type.launch(**browser_type_launch_args, env=environment)
+    page = browser.new_page()
+    assert page.goto(f"{base_url}/accounts/login/").status == 200
+    assert page.request.get(f"{base_url}/nginx_health").status == 200
+    browser.close()
+    assert proxy.asked == []

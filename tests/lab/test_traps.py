@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lab.client import Client
+from lab.client import Client, opener
 from lab.modes import separate_hosts, web
 from lab.remote import wait_until
 from lab.site import USERS
@@ -294,7 +294,7 @@ def test_a_client_s_address_is_lost_or_invented_unless_the_balancers_alone_are_t
         url, name = f"http://{bench.address}:{port}/", "X-Forwarded-For"
         asked = ("curl", "--silent", "--fail", "--header", f"{name}: {claimed}", url)
         request = urllib.request.Request(url, headers={name: claimed})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with opener().open(request, timeout=10) as answer:
             return running.nodes[balancer].run(*asked), answer.read().decode()
 
     nobody, everybody = (trusting(proxies) for proxies in ("", "0.0.0.0/0"))

@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 
+from lab.client import opener
 from lab.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import host
@@ -23,7 +24,7 @@ def get(url, password=None):
         account = base64.b64encode(f"stats:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {account}")
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        with opener().open(request, timeout=5) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+from lab.client import opener
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import host
 
@@ -21,10 +22,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def get(url, **headers):
     """Status, headers and text of a GET; redirects are answers."""
-    opener = urllib.request.build_opener(NoRedirect)
     request = urllib.request.Request(url, headers=headers)  # noqa: S310
     try:
-        with opener.open(request, timeout=10) as answer:
+        with opener(NoRedirect()).open(request, timeout=10) as answer:
             return answer.status, answer.headers, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read().decode()
