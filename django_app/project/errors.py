@@ -12,6 +12,7 @@ TEXTS = {
     400: ("That request can’t be read", "Something in it is damaged or was changed on its way."),
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Nothing here", "There is no page at this address."),
+    414: ("That address is too long", "No page has one of that length."),
     500: ("Something broke", "The error was noted. Please try again in a moment."),
     503: (
         "Back in a moment",
