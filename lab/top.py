@@ -173,7 +173,7 @@ def _detail(seen: Seen, one: Mapping[str, Any]) -> tuple[str, bool]:
 
 def _uwsgi(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
     rate = _shown_rate(seen, known.get("requests"), found["requests"])
-    busy = f"{found['busy']} of {found['threads']} threads busy"
+    busy = f"{found['busy']} of {found['workers']} workers busy"
     return f"uWSGI: {rate} requests/s, {busy}, queue {found['queue']}", True
 
 

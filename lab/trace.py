@@ -65,7 +65,7 @@ def _caller(line: Line, callers: list[Line]) -> Line | None:
         caller
         for caller in callers
         if caller.began - SLACK <= line.began <= caller.ended + SLACK
-        and line.path in (caller.path, "")
+        and (not line.path or caller.asked_for(line.path))
         and (line.program != EVENT or line.node == caller.node)
     ]
     return min(waiting, key=lambda caller: abs(line.began - caller.began), default=None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 HAPROXY, NGINX, DJANGO, EVENT = "haproxy", "nginx", "django", "event"
+# HAProxy logs the beginning of an address that is longer than about that many characters.
+BEGINNING = 1000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
 
@@ -24,8 +27,16 @@ class Line:
     fields: Mapping[str, Any]
 
     @property
-    def path(self) -> str:
-        return str(self.fields.get("uri") or self.fields.get("path") or "")
+    def path(self) -> bytes:
+        """Decoded: each program has its own way to write what is no letter."""
+        return unquote_to_bytes(self.fields.get("uri") or self.fields.get("path") or "")
+
+    def asked_for(self, path: bytes) -> bool:
+        """Whether what it asked for may be that."""
+        if self.program == HAPROXY and len(self.fields["uri"]) >= BEGINNING:
+            # The last escape may be cut in two.
+            return path.startswith(self.path[:-2])
+        return path == self.path
 
     @property
     def ms(self) -> float:
@@ -34,13 +45,27 @@ class Line:
 
 def lines(node: str, output: str, identity: str) -> list[Line]:
     """The request's lines in what lab-trace printed on a node."""
-    return [line for entry in output.splitlines() if (line := _line(node, entry, identity))]
+    return [line for text in _texts(output) if (line := _line(node, text, identity))]
 
 
-def _line(node: str, entry: str, identity: str) -> Line | None:
+def _texts(output: str) -> Iterator[str]:
+    """What programs wrote, a line each. Docker makes several entries of one over 16 KB."""
+    parts: dict[str, list[str]] = {}
+    for entry in output.splitlines():
+        try:
+            found = json.loads(entry)
+            stream, text = found["stream"], found["log"]
+        except (ValueError, LookupError, TypeError):
+            continue
+        parts.setdefault(stream, []).append(text)
+        if text.endswith("\n"):
+            yield "".join(parts.pop(stream))
+
+
+def _line(node: str, text: str, identity: str) -> Line | None:
     try:
-        fields = json.loads(json.loads(entry)["log"])
-    except (ValueError, LookupError, TypeError):
+        fields = json.loads(text)
+    except ValueError:
         return None
     if not isinstance(fields, dict) or fields.get("request_id") != identity:
         return None

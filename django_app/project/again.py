@@ -6,7 +6,7 @@ writes is not repeated here: whether it was done is unknown then, and the user i
 
 import time
 
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 
 from project import causal, errors
@@ -25,8 +25,10 @@ def safe_requests_again(get_response: GetResponse) -> GetResponse:
         reads = causal.current.get()
         lost = errors.lost_connection(response) and time.monotonic() - began < LONGEST
         if lost and reads.safe_method and not reads.wrote:
-            # Those that failed; the others stay.
-            close_old_connections()
+            # Also one whose server still answers: it may be about to shut down. The others stay.
+            for connection in connections.all(initialized_only=True):
+                if connection.errors_occurred:
+                    connection.close()
             # Said by a server that is gone.
             reads.replica_suffices = None
             response = get_response(request)

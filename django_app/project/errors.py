@@ -12,6 +12,7 @@ TEXTS = {
     400: ("That request can’t be read", "Something in it is damaged or was changed on its way."),
     403: ("Not allowed", "Your account may not open this page."),
     404: ("Nothing here", "There is no page at this address."),
+    414: ("That address is too long", "No page has one of that length."),
     500: ("Something broke", "The error was noted. Please try again in a moment."),
     503: (
         "Back in a moment",
@@ -19,12 +20,34 @@ TEXTS = {
     ),
 }
 
-# Servers' error numbers for "not now"; 2000-2999 are the client's: no connection, or one lost.
-# 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1290 and 1836 read-only
-# (a primary that was just replaced), 3100 and 3101 the group refused or rolled back the commit,
-# 4094 the primary's role is being handed over.
-MYSQL_LOST = frozenset({2006, 2013, 2055})
-MYSQL_UNAVAILABLE = frozenset({1040, 1053, 1205, 1290, 1836, 3100, 3101, 4094, *range(2000, 3000)})
+# MySQL 9.7's error numbers, and those of libmariadb (2000-2999), as the driver hands them on.
+# The connection has ended, or does so with its server: on a new one the next server answers.
+MYSQL_LOST = frozenset(
+    {
+        1053,  # the server shuts down
+        *(1152, 1184, *range(1158, 1162)),  # the server could not read or write any more
+        1317,  # the statement was killed, as all are when the server shuts down
+        *(2006, 2013, 2055),  # libmariadb's own
+        *(3032, 4312, 4313),  # the server went into offline mode
+        3169,  # the session was killed
+        4031,  # it was not used for wait_timeout
+    }
+)
+# And whatever else means "not now".
+MYSQL_UNAVAILABLE = MYSQL_LOST | {
+    1021,  # the disk is full
+    *(1037, 1041, 1135, 4081, 4082),  # no memory, or no thread
+    *(1040, 1203),  # too many connections
+    1043,  # the greeting failed
+    *(1205, 1213),  # a lock was waited for too long, or in a circle
+    *(1290, 1836, 1874),  # read-only: a primary that was just replaced
+    *range(2000, 3000),  # no connection
+    3024,  # the statement took longer than it may
+    *(3100, 3101),  # the group refused the commit, or rolled it back
+    *range(3781, 3784),  # a new primary is not ready
+    *range(3796, 3800),  # the group can't give the consistency that was asked for
+    4094,  # the primary's role is being handed over
+}
 
 
 def unavailable(error: BaseException | None) -> str | None:

@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "project.health.health_endpoints",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "project.redirects.redirects_that_fit",
     # Outside the sessions, so that it sees them being saved.
     "project.causal.causal_reads",
     "project.again.safe_requests_again",

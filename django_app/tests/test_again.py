@@ -2,8 +2,10 @@ import time
 from contextlib import suppress
 from unittest import mock
 
+import MySQLdb
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, close_old_connections, connections
+from django.db.backends.mysql.base import CursorWrapper
 from django.test import TransactionTestCase
 
 from posts import store
@@ -35,6 +37,25 @@ class SafeRequestsAgain(TransactionTestCase):
         kill("read_only")
         with self.assertLogs("django.request", "ERROR"):
             self.assertEqual(self.client.get("/posts/").status_code, 200)
+
+    def test_a_connection_whose_server_ends_is_left_though_it_still_answers(self) -> None:
+        del self.client.cookies[causal.COOKIE]
+        used: list[object] = []
+        real = CursorWrapper.execute
+
+        def execute(cursor: CursorWrapper, query: str, args: object = None) -> object:
+            used.append(cursor.cursor.connection)
+            if len(used) == 1:
+                raise MySQLdb.OperationalError(1053, "Server shutdown in progress")
+            return real(cursor, query, args)
+
+        with (
+            mock.patch.object(CursorWrapper, "execute", execute),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            self.client.get("/posts/")
+        self.assertGreater(len(used), 1)
+        self.assertIsNot(used[0], used[1])
 
     def test_what_writes_is_not_repeated(self) -> None:
         kill("default")

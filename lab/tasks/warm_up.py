@@ -19,7 +19,7 @@ from lab.topology import WebService
 SIGNING_IN = f"signing in as {PROBE}"
 READY_SECONDS = 20
 ANSWER_SECONDS = 10
-# Enough that both of uWSGI's processes get several.
+# Enough that each of uWSGI's four processes gets some: each answers one at a time.
 AT_A_TIME, ROUNDS = 4, 2
 
 

@@ -13,6 +13,7 @@ from lab import images
 from lab.client import Client, status_of, wait_ready
 from lab.errors import LabError
 from lab.images import TEST_IMAGE
+from lab.mode_names import OVERLAY
 from lab.remote import wait_until
 from lab.tasks import overlay
 from lab.tasks.balancers import balance
@@ -79,6 +80,44 @@ def roll_out(lab, tag):
     release = lab.current_release()
     other = release.model_copy(update={"tags": release.tags | {"webapp_django": tag}})
     overlay.deploy(lab, other, lambda: balance(lab, other))
+
+
+def test_its_tasks_have_the_limits_of_lab_yml_swap_included(stack):
+    limits = {name: getattr(TOPOLOGY.limits, name) for name in ("django", "nginx")}
+    expected = {
+        name: {"Memory": one.memory * 2**20, "MemorySwap": one.memory * 2**20, "Pids": one.pids}
+        for name, one in limits.items()
+    }
+
+    def look():
+        """What each task may use, by node and program."""
+        found = {}
+        for node in TOPOLOGY.names:
+            ids = stack.nodes[node].run("docker", "ps", "--quiet", "--filter", "label=lab.service")
+            for one in stack.nodes[node].inspect(*ids.split()):
+                program, mode = (
+                    one["Config"]["Labels"].get(f"lab.{n}") for n in ("service", "mode")
+                )
+                if mode == OVERLAY:
+                    may = one["HostConfig"]
+                    found[node, program] = {
+                        "Memory": may["Memory"],
+                        "MemorySwap": may["MemorySwap"],
+                        "Pids": may["PidsLimit"],
+                    }
+        return found
+
+    # lab-follow tells Docker once a task has started.
+    found = wait_until(
+        "tasks that may not swap",
+        look,
+        lambda found: all(may["Memory"] == may["MemorySwap"] for may in found.values()),
+        seconds=10,
+        advice=lambda _: "journalctl --unit lab-follow",
+    )
+    assert {program for _, program in found} == {"django", "nginx"}
+    for (node, program), may in found.items():
+        assert may == expected[program], node
 
 
 def test_it_scales(stack):

@@ -50,7 +50,7 @@ def test_once_shows_every_node_and_all_that_runs_there():
     assert done.stdout.count(" PRIMARY ONLINE, ") == 1
     ring = f"sees {len(settings.cassandra)} NORMAL, none silent, 1 schema"
     assert done.stdout.count(ring) == len(settings.cassandra)
-    assert done.stdout.count(" of 4 threads busy, queue 0") == len(TOPOLOGY.web)
+    assert done.stdout.count(" of 4 workers busy, queue 0") == len(TOPOLOGY.web)
     for name in TOPOLOGY.nginx_nodes:
         assert f"\nnginx on {name}  UP " in done.stdout
 

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from lab.client import opener
+from lab.journey import style_sheets
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import host
 
@@ -20,9 +21,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def get(url, **headers):
-    """Status, headers and text of a GET; redirects are answers."""
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310
+def get(url, method="GET", **headers):
+    """Status, headers and text of an answer; redirects are answers."""
+    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310
     try:
         with opener(NoRedirect()).open(request, timeout=10) as answer:
             return answer.status, answer.headers, answer.read().decode()
@@ -69,6 +70,71 @@ def test_paths_of_the_contract_answer_through_the_balancer(path, status, locatio
         assert headers["Location"] == location
     for name in ("X-Lab-Node", "X-Lab-Mode", "X-Lab-Release", "X-Request-ID"):
         assert headers[name], name
+
+
+# What a request has besides its first line, and how nginx and the balancer answer it.
+SIZES = {
+    "nothing": ({}, 200, 200),
+    "a cookie of 8,000 bytes": ({"Cookie": "a=" + "b" * 7998}, 200, 200),
+    "a cookie of 8,200 bytes": ({"Cookie": "a=" + "b" * 8198}, 400, 400),
+    "14 kB": ({"Cookie": "a" * 7000, "X-More": "a" * 7000}, 200, 200),
+    "24 kB": ({f"X-{n}": "a" * 8000 for n in range(3)}, 200, 400),
+    "40 kB": ({f"X-{n}": "a" * 8000 for n in range(5)}, 400, 400),
+    "90 headers": ({f"X-{n}": "a" for n in range(90)}, 200, 200),
+    "900 headers": ({f"X-{n}": "a" for n in range(900)}, 200, 400),
+    "1,100 headers": ({f"X-{n}": "a" for n in range(1100)}, 400, 400),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_headers_are_let_in_whole_or_refused(size):
+    headers, of_nginx, of_balancer = SIZES[size]
+    for nginx in NGINX:
+        assert get(f"http://{TOPOLOGY.address(nginx)}/uwsgi_health", **headers)[0] == of_nginx
+    assert get(f"{VIRTUAL}/uwsgi_health", **headers)[0] == of_balancer
+
+
+@pytest.mark.parametrize(
+    ("letters", "of_nginx", "of_balancer"),
+    [(4000, 200, 200), (8100, 200, 200), (8200, 414, 414), (14000, 414, 414), (16000, 414, 400)],
+)
+@pytest.mark.parametrize("form", ["/uwsgi_health?{}", "/uwsgi_health?a={}"])
+def test_an_address_is_answered_or_refused_as_too_long(form, letters, of_nginx, of_balancer):
+    path = form.format("a" * letters)
+    for nginx in NGINX:
+        assert get(f"http://{TOPOLOGY.address(nginx)}{path}")[0] == of_nginx
+    assert get(VIRTUAL + path)[0] == of_balancer
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/" + "a" * 8100, 404),
+        ("/posts/?" + "a" * 7900, 302),
+        # Quoted in the way to the login it would be three times as long.
+        ("/posts/?" + "=" * 7900, 414),
+        ("/posts/?" + '"' * 8000, 414),
+        ("/posts?" + "a" * 7900, 301),
+    ],
+    ids=["path", "query", "quoted query", "quotes", "slash"],
+)
+def test_a_long_address_is_answered_by_django(path, status):
+    found, headers, _ = get(VIRTUAL + path)
+    assert (found, bool(headers["X-Lab-Node"])) == (status, True)
+
+
+@pytest.mark.parametrize("nginx", NGINX)
+def test_whoever_stores_a_static_file_is_told_that_encodings_differ(nginx):
+    base = f"http://{TOPOLOGY.address(nginx)}"
+    for path in style_sheets(get(f"{base}/accounts/login/")[2]):
+        for accepted, encoding in (("br", "br"), ("gzip", "gzip"), ("identity", None)):
+            sent = {"Accept-Encoding": accepted}
+            status, headers, _ = get(base + path, "HEAD", **sent)
+            assert (status, headers["Content-Encoding"]) == (200, encoding)
+            assert headers["Vary"] == "Accept-Encoding"
+            sent["If-None-Match"] = headers["ETag"]
+            status, headers, _ = get(base + path, "HEAD", **sent)
+            assert (status, headers["Vary"]) == (304, "Accept-Encoding")
 
 
 def test_consecutive_requests_are_served_by_different_nodes():

@@ -78,7 +78,7 @@ def test_server_errors_are_not_well():
 
 
 def test_a_node_is_the_sum_of_its_containers_and_each_says_how_it_is():
-    uwsgi = {"requests": 10, "threads": 4, "busy": 1, "queue": 2}
+    uwsgi = {"requests": 10, "workers": 4, "busy": 1, "queue": 2}
     mysql = {
         **{"state": "ONLINE", "role": "PRIMARY", "online": 3, "to_certify": 0, "to_apply": 7},
         **{"statements": 100, "connections": 5},
@@ -104,7 +104,7 @@ def test_a_node_is_the_sum_of_its_containers_and_each_says_how_it_is():
         Row(("ubuntu1", "2 of 3 well", "answers", "150", "1536", ""), well=False),
         Row(
             ("", "django", "healthy", "50", "512")
-            + ("uWSGI: 2.5 requests/s, 1 of 4 threads busy, queue 2",)
+            + ("uWSGI: 2.5 requests/s, 1 of 4 workers busy, queue 2",)
         ),
         Row(
             ("", "mysql", "healthy", "100", "1024")

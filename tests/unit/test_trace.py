@@ -14,11 +14,13 @@ def logged(**fields):
     return json.dumps({"log": json.dumps({"request_id": ID} | fields) + "\n", "stream": "stdout"})
 
 
-def haproxy(begun, server="ubuntu2", retries=0, times=(1, 0, 2, 30), total=33, **fields):
+def haproxy(
+    begun, server="ubuntu2", retries=0, times=(1, 0, 2, 30), *, total=33, uri="/posts/", **fields
+):
     names = ("request_ms", "queue_ms", "connect_ms", "response_ms")
     return logged(
         time=f"2026-11-24T15:00:{begun:06.3f}Z",
-        **{"method": "GET", "uri": "/posts/", "status": 200, "server": server},
+        **{"method": "GET", "uri": uri, "status": 200, "server": server},
         **dict(zip(names, times, strict=True)),
         retries=retries,
         redispatched=bool(retries),
@@ -31,7 +33,7 @@ def haproxy(begun, server="ubuntu2", retries=0, times=(1, 0, 2, 30), total=33, *
 MINUTE = 1795532400
 
 
-def nginx(begun, seconds=0.030, status=200, **upstream):
+def nginx(begun, seconds=0.030, status=200, path="/posts/", **upstream):
     upstreams = {
         "upstream": "10.199.128.2:29000",
         "upstream_status": "200",
@@ -44,20 +46,20 @@ def nginx(begun, seconds=0.030, status=200, **upstream):
         ended=round(MINUTE + begun + seconds, 3),
         logger="nginx",
         method="GET",
-        path="/posts/",
+        path=path,
         status=status,
         seconds=seconds,
         **(upstreams | upstream),
     )
 
 
-def django(ended, ms=20.0, **fields):
+def django(ended, ms=20.0, path="/posts/", **fields):
     return logged(
         time=f"2026-11-24T15:00:{ended:06.3f}+00:00",
         level="info",
         logger="access",
         message="request",
-        **{"method": "GET", "path": "/posts/", "status": 200, "ms": ms},
+        **{"method": "GET", "path": path, "status": 200, "ms": ms},
         **{"mode": "custom-bridge", "node": "ubuntu2", "worker": 2},
         **fields,
     )
@@ -237,3 +239,46 @@ def test_the_table_is_aligned():
         "  GET /posts/ 200, server ubuntu2: read 1, queue 0, connect 2, answer 30",
         "      3.0     30.0  ··██████████████████████   nginx   ubuntu2  GET /posts/ 200",
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "uri", "path"),
+    [
+        # What HAProxy, nginx and Django each log of the same address.
+        ('/posts/?q="a b"', "/posts/?q=%22a b%22", "/posts/?q=%22a%20b%22"),
+        ("/posts/?q=\\", "/posts/?q=\\", "/posts/?q=%5C"),
+        ("/caf%C3%A9/", "/caf%C3%A9/", "/caf%C3%A9/"),
+        ("/?" + "a" * 8000, "/?" + "a" * 1017, "/?" + "a" * 8000),
+        # Cut off within an escape, and within a character of two bytes.
+        ("/?a" + "%C3%A9" * 1000, "/?a" + "%C3%A9" * 169 + "%C", "/?a" + "%C3%A9" * 1000),
+        ("/?" + "%C3%A9" * 1000, "/?" + "%C3%A9" * 169 + "%C3", "/?" + "%C3%A9" * 1000),
+    ],
+    ids=["quotes", "backslash", "escapes", "long", "half an escape", "half a character"],
+)
+def test_a_request_is_one_timeline_however_each_program_writes_its_address(asked, uri, path):
+    found = timelines(
+        ("ubuntu3", haproxy(10.000, uri=uri)),
+        ("ubuntu2", nginx(10.005, path=asked)),
+        ("ubuntu2", django(10.030, path=path)),
+    )
+    assert [[hop[1] for hop in hops] for hops in found] == [["HAProxy", "nginx", "uWSGI", "Django"]]
+
+
+def test_a_long_address_is_not_taken_for_another_one_that_begins_alike():
+    found = timelines(
+        ("ubuntu3", haproxy(10.000, uri="/?" + "a" * 500)),
+        ("ubuntu2", nginx(10.005, path="/?" + "a" * 501)),
+    )
+    assert [[hop[1] for hop in hops] for hops in found] == [["HAProxy"], ["nginx", "uWSGI"]]
+
+
+def test_a_line_that_docker_keeps_in_parts_is_put_together():
+    whole = json.loads(nginx(10.005, path="/?" + '"' * 30_000))["log"]
+    entries = [
+        json.dumps({"log": part, "stream": "stdout"})
+        for part in (whole[:16_384], whole[16_384:32_768], whole[32_768:])
+    ]
+    other = json.dumps({"log": "a line between them\n", "stream": "stderr"})
+    output = "\n".join((entries[0], other, *entries[1:], haproxy(10.000)))
+    found = trace_lines.lines("ubuntu2", output, ID)
+    assert [(line.program, len(line.path)) for line in found] == [("nginx", 30_002), ("haproxy", 7)]
