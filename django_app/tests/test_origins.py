@@ -2,6 +2,7 @@
 
 import re
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client, SimpleTestCase, override_settings
 
@@ -34,7 +35,7 @@ class Spelling(SimpleTestCase):
 
 
 @override_settings(
-    ALLOWED_HOSTS=[".localhost", "127.0.0.1", "[::1]", "192.168.56.10", "lab.test"],
+    ALLOWED_HOSTS=[*settings.ALLOWED_HOSTS, "192.168.56.10", "lab.test"],
     CSRF_TRUSTED_ORIGINS=["https://lab.test:8443", "https://tls.test"],
 )
 class Ways(SimpleTestCase):
