@@ -94,16 +94,20 @@ def paragraph(page):
     return re.search(r"<h1>.*?</h1>\s*<p>(.*?)</p>", page, re.DOTALL)[1]
 
 
-@pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
-def test_a_tunnel_to_loopback_serves_all_that_a_user_needs(password, address):
-    with tunnel(NODE, address) as port:
-        for name in ("127.0.0.1", "localhost", "[::1]"):
-            expect_sign_in_and_post(Client(f"{name}:{port}"), password)
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_tunnel_to_the_balancer_serves_all_that_a_user_needs(password, name):
+    with tunnel(NODE, TOPOLOGY.virtual_address) as port:
+        expect_sign_in_and_post(Client(f"{name}:{port}"), password)
 
 
-@pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
-def test_the_administration_opens_through_a_tunnel(password, address):
-    with tunnel(NODE, address) as port:
+@pytest.mark.parametrize("node", [service.nginx for service in TOPOLOGY.web])
+def test_a_tunnel_to_a_node_s_nginx_serves_all_that_a_user_needs(password, node):
+    with tunnel(node, TOPOLOGY.address(node)) as port:
+        expect_sign_in_and_post(Client(f"localhost:{port}"), password)
+
+
+def test_the_administration_opens_through_a_tunnel(password):
+    with tunnel(NODE, TOPOLOGY.virtual_address) as port:
         client = Client(f"127.0.0.1:{port}")
         form = {"username": "admin", "password": password, "next": "/admin/"}
         status_, _, page = client.post("/admin/login/", form)
