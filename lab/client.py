@@ -15,6 +15,8 @@ from lab.errors import LabError
 from lab.remote import wait_until
 
 SECONDS = 20
+# Whom the lab signs in as: an account without rights (django_app/project/setup/mysql.py).
+PROBE = "lab-probe"
 
 
 Answer = tuple[int, Message, str]

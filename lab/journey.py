@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from lab.client import Client
+from lab.client import PROBE, Client
 from lab.errors import LabError
 
 # nginx takes bodies of up to 1 MiB (images/webapp_nginx/nginx.conf).
@@ -59,14 +59,14 @@ class Journey:
         return done
 
     def _log_in(self) -> None:
-        status, headers, page = self.client.sign_in("admin", self.password)
+        status, headers, page = self.client.sign_in(PROBE, self.password)
         self._expect("log in", status == 200 and "Your posts" in page, f"{status}")
         found = headers["X-Lab-Mode"]
         self._expect("log in", found == self.mode, f"an answer of the mode {found}")
 
     def _tunnel(self) -> None:
         tunnelled = Client(self.address, origin=TUNNEL)
-        status, _, page = tunnelled.sign_in("admin", self.password)
+        status, _, page = tunnelled.sign_in(PROBE, self.password)
         self._expect("tunnel", status == 200 and "Your posts" in page, f"{status}")
 
     def _post(self) -> None:

@@ -24,6 +24,7 @@ LONG = {"django_secret_key": 64}
 GENERATED = (
     "django_secret_key",
     "django_admin_password",
+    "django_probe_password",
     "mysql_django_password",
     "mysql_migrate_password",
     "mysql_test_password",

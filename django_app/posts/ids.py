@@ -15,6 +15,8 @@ from django.core.signing import BadSignature, Signer
 LONGEST_OPEN = timedelta(hours=12)
 
 UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
+# Later than any post's.
+LATEST = uuid.UUID("ffffffff-ffff-1fff-bfff-ffffffffffff")
 # RFC 9562: marks a node that is no hardware address.
 MULTICAST = 1 << 40
 
@@ -30,6 +32,12 @@ def new_id() -> uuid.UUID:
 
 def time_of(identity: uuid.UUID) -> datetime:
     return UUID_EPOCH + timedelta(microseconds=identity.time // 10)
+
+
+def age(identity: uuid.UUID) -> tuple[int, tuple[int, ...]]:
+    """Sorts as Cassandra does (TimeUUIDType.java): by the time, then by the other bytes, signed."""
+    rest = memoryview(identity.bytes[8:]).cast("b")
+    return identity.time, tuple(rest)
 
 
 def month_of(moment: datetime) -> int:

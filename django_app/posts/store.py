@@ -1,29 +1,41 @@
-"""The posts in Cassandra: connecting, writing, reading. What a page is, is in paging.py."""
+"""The way to the posts in Cassandra: connecting, and sending statements.
+
+What is written and read is in by_account.py, and in by_name.py for older releases.
+"""
 
 import threading
 import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cassandra import DriverException, OperationTimedOut, RequestExecutionException
-from cassandra.cluster import NoHostAvailable, ResultSet, Session
-from cassandra.protocol import ProtocolException
+from cassandra.cluster import NoHostAvailable, Session
 from cassandra.protocol import RequestExecutionException as Refusal
-from cassandra.query import PreparedStatement
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 from django.conf import settings
 
-from posts import paging
-from posts.cluster import CONNECT_TIMEOUT, cluster
-from posts.ids import month_of, time_of
+from posts.cluster import CONNECT_TIMEOUT, REQUEST_TIMEOUT, cluster
 from project import statements
 
-PAGE_SIZE = 20
 # Beside Django's names of the other databases.
 CASSANDRA = "cassandra"
+# Of one answer of the servers; the driver asks for the next ones.
+FETCH_ROWS = 500
 
 
 class StoreUnavailable(Exception):
     """Cassandra can't be reached, or too few replicas of the posts can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose posts are meant. id: MySQL's own, which no other account ever gets; name: of now."""
+
+    id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +47,47 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A session and its prepared statements."""
+    """A session and its prepared statements, by the names that they have in STATEMENTS."""
 
     session: Session
-    insert_month: PreparedStatement
-    insert_post: PreparedStatement
-    select_months: PreparedStatement
-    select_posts: PreparedStatement
+    prepared: Mapping[str, PreparedStatement]
 
 
 STATEMENTS = {
-    "insert_month": "INSERT INTO months (username, month) VALUES (?, ?)",
-    "insert_post": "INSERT INTO posts (username, month, id, content) VALUES (?, ?, ?, ?)",
-    "select_months": "SELECT month FROM months WHERE username = ?",
-    "select_posts": "SELECT id, content FROM posts WHERE username = ? AND month = ?",
+    "insert_month": "INSERT INTO months_of_accounts (account, month) VALUES (?, ?)",
+    "insert_post": "INSERT INTO posts_of_accounts (account, month, id, content, written_as)"
+    " VALUES (?, ?, ?, ?, ?)",
+    "select_months": "SELECT month FROM months_of_accounts WHERE account = ?",
+    "select_posts": "SELECT id, content FROM posts_of_accounts"
+    " WHERE account = ? AND month = ? AND id < ? LIMIT ?",
+    "select_written": "SELECT id, written_as FROM posts_of_accounts"
+    " WHERE account = ? AND month = ?",
+    "delete_posts": "DELETE FROM posts_of_accounts WHERE account = ? AND month = ?",
+    "delete_months": "DELETE FROM months_of_accounts WHERE account = ?",
+    "insert_month_by_name": "INSERT INTO months (username, month) VALUES (?, ?)",
+    "insert_post_by_name": "INSERT INTO posts (username, month, id, content) VALUES (?, ?, ?, ?)",
+    "insert_owner": "INSERT INTO owners (username, month, id, account) VALUES (?, ?, ?, ?)",
+    "select_months_by_name": "SELECT month FROM months WHERE username = ?",
+    "select_posts_by_name": "SELECT id, content FROM posts"
+    " WHERE username = ? AND month = ? AND id < ? LIMIT ?",
+    "select_state_by_name": "SELECT id FROM posts WHERE username = ? AND month = ? AND id <= ?",
+    "select_ids_by_name": "SELECT id FROM posts WHERE username = ? AND month = ?",
+    "select_whole_by_name": "SELECT id, content, writetime(content) AS written"
+    " FROM posts WHERE username = ? AND month = ? AND id IN ?",
+    "select_partitions_by_name": "SELECT DISTINCT username, month FROM posts",
+    "select_owners": "SELECT id FROM owners WHERE username = ? AND month = ?",
+    "select_owners_of": "SELECT id FROM owners WHERE username = ? AND month = ? AND id IN ?",
+    "take_post": "INSERT INTO posts_of_accounts (account, month, id, content, written_as)"
+    " VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
+    "take_month": "INSERT INTO months_of_accounts (account, month) VALUES (?, ?) USING TIMESTAMP ?",
+    "take_owner": "INSERT INTO owners (username, month, id, account) VALUES (?, ?, ?, ?)"
+    " USING TIMESTAMP ?",
+    "delete_post_by_name": "DELETE FROM posts WHERE username = ? AND month = ? AND id = ?",
+    "delete_owner": "DELETE FROM owners WHERE username = ? AND month = ? AND id = ?",
+    "delete_month_by_name": "DELETE FROM months USING TIMESTAMP ? WHERE username = ? AND month = ?",
+    "insert_milestone": "INSERT INTO milestones (name) VALUES (?)",
+    "select_milestone": "SELECT name FROM milestones WHERE name = ?",
+    "delete_milestone": "DELETE FROM milestones WHERE name = ?",
 }
 
 # Refusal is what the driver raises for the servers' errors that it has no class of its own for.
@@ -74,11 +113,13 @@ def connected() -> Store:
     return _store
 
 
-def connect() -> Store:
-    connection = cluster(settings.CASSANDRA_USER, settings.CASSANDRA_PASSWORD)
+def connect(request_timeout: float = REQUEST_TIMEOUT) -> Store:
+    connection = cluster(
+        settings.CASSANDRA_USER, settings.CASSANDRA_PASSWORD, request_timeout=request_timeout
+    )
     try:
         session = connection.connect(settings.CASSANDRA_KEYSPACE)
-        return Store(session, **{name: prepared(session, q) for name, q in STATEMENTS.items()})
+        return Store(session, {name: prepared(session, q) for name, q in STATEMENTS.items()})
     except (NoHostAvailable, DriverException) as error:
         # A keyspace or a role that is not there yet is as good as no server.
         connection.shutdown()
@@ -98,63 +139,59 @@ def disconnect() -> None:
         _store = None
 
 
-def execute(
-    store: Store,
-    statement: PreparedStatement,
-    values: tuple[object, ...],
-    *,
-    fetch_size: int = 100,
-    state: bytes | None = None,
-) -> ResultSet:
-    bound = statement.bind(values)
-    bound.fetch_size = fetch_size
+def bound(store: Store, name: str, values: tuple[object, ...]) -> BoundStatement:
+    statement = store.prepared[name].bind(values)
+    statement.fetch_size = FETCH_ROWS
+    return statement
+
+
+def read(store: Store, name: str, *values: object) -> list[Any]:
+    """All rows of one statement."""
+    with _refusals_told(), statements.timed(CASSANDRA, STATEMENTS[name]) as note:
+        found = store.session.execute(bound(store, name, values))
+        note["server"] = found.response_future.coordinator_host.address
+        return list(found)
+
+
+def write(store: Store, *sent: tuple[str, tuple[object, ...]]) -> None:
+    """Returns once all of them are acknowledged, which are under way at the same time."""
+    with _refusals_told(), ExitStack() as under_way:
+        futures = []
+        for name, values in sent:
+            note = under_way.enter_context(statements.timed(CASSANDRA, STATEMENTS[name]))
+            futures.append((note, store.session.execute_async(bound(store, name, values))))
+        for note, future in futures:
+            future.result()
+            note["server"] = future.coordinator_host.address
+
+
+def write_as_one(store: Store, name: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """The same statement for rows of one partition: all of them are written, or none is."""
+    batch = BatchStatement(BatchType.UNLOGGED)
+    batch.is_idempotent = True
+    for row in rows:
+        batch.add(store.prepared[name], row)
+    with _refusals_told():
+        store.session.execute(batch)
+
+
+def read_first(store: Store, name: str, *values: object) -> tuple[Any, bytes | None]:
+    """The first row, if there is one, and the paging state behind it."""
+    statement = bound(store, name, values)
+    statement.fetch_size = 1
+    with _refusals_told(), statements.timed(CASSANDRA, STATEMENTS[name]):
+        found = store.session.execute(statement)
+        return next(iter(found.current_rows), None), found.paging_state
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
     try:
-        with statements.timed(CASSANDRA, statement.query_string) as note:
-            found = store.session.execute(bound, paging_state=state)
-            note["server"] = found.response_future.coordinator_host.address
-            return found
+        yield
     except NOT_NOW as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-def add(username: str, identity: uuid.UUID, content: str) -> None:
-    """May be repeated: the same id and content make the same post."""
-    store = connected()
-    month = month_of(time_of(identity))
-    # The month first: a post in a month that is not listed would never be found.
-    execute(store, store.insert_month, (username, month))
-    execute(store, store.insert_post, (username, month, identity, content))
-
-
-def remove(username: str) -> None:
-    """All posts of a user. What is written meanwhile may stay."""
-    session = connected().session
-    months = session.execute("SELECT month FROM months WHERE username = %s", (username,))
-    for row in months:
-        values = (username, row.month)
-        session.execute("DELETE FROM posts WHERE username = %s AND month = %s", values)
-    session.execute("DELETE FROM months WHERE username = %s", (username,))
-
-
-def page(username: str, start: paging.Position | None) -> paging.Page[Post]:
-    """The user's posts from `start` on (None: from the newest)."""
-    store = connected()
-
-    def read(where: paging.Position, size: int) -> tuple[list[Post], bytes | None]:
-        values = (username, where.month)
-        found = execute(store, store.select_posts, values, fetch_size=size, state=where.state)
-        rows = [Post(row.id, time_of(row.id), row.content) for row in found.current_rows]
-        return rows, found.paging_state
-
-    months = [row.month for row in execute(store, store.select_months, (username,))]
-    try:
-        return paging.page(months, start, PAGE_SIZE, read)
-    except ProtocolException:
-        # Signed, yet not understood by the servers: made before they were upgraded, say.
-        raise paging.BadCursor from None
-
-
 def check() -> None:
-    """Raises unless posts can be read; nobody's name is a space."""
-    store = connected()
-    execute(store, store.select_months, (" ",))
+    """Raises unless posts can be read; no account has this id."""
+    read(connected(), "select_months", -1)

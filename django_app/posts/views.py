@@ -11,23 +11,21 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from posts import ids, paging, store
+from posts import by_account, ids, paging
 from posts.forms import PostForm
+from posts.store import Account
 
 
 @require_safe
 @never_cache
 @login_required
 def listing(request: HttpRequest) -> HttpResponse:
-    username = request.user.get_username()
     cursor = request.GET.get("from")
     try:
-        start = None if cursor is None else paging.position(cursor, username)
-        page = store.page(username, start)
+        posts, older = by_account.page(account_of(request), cursor)
     except paging.BadCursor:
         raise BadRequest("damaged cursor") from None
-    older = paging.cursor(page.older, username) if page.older else None
-    context = {"posts": page.rows, "older": older, "newest": start is None}
+    context = {"posts": posts, "older": older, "newest": cursor is None}
     return render(request, "posts/list.html", context)
 
 
@@ -36,28 +34,31 @@ def listing(request: HttpRequest) -> HttpResponse:
 @cache_control(private=True, no_cache=True)
 @login_required
 def create(request: HttpRequest) -> HttpResponse:
-    username = request.user.get_username()
     if request.method != "POST":
         return form_page(request, PostForm())
     form = PostForm(request.POST)
     if not form.is_valid():
         return form_page(request, form)
     try:
-        identity = identity_of(request, username)
+        identity = identity_of(request)
     except ids.Refused as refused:
         form.add_error(None, f"{refused} Your text is still here: please send it again.")
         return form_page(request, form, status=400)
     content = form.cleaned_data["content"]
-    store.add(username, ids.with_content(identity, content), content)
+    by_account.add(account_of(request), ids.with_content(identity, content), content)
     messages.success(request, "Posted.")
     return redirect("posts:list")
 
 
-def identity_of(request: HttpRequest, username: str) -> uuid.UUID:
+def account_of(request: HttpRequest) -> Account:
+    return Account(request.user.pk, request.user.get_username())
+
+
+def identity_of(request: HttpRequest) -> uuid.UUID:
     token = request.POST.get("issued")
     if token is None:
         return ids.new_id()
-    return ids.accepted(token, username, datetime.now(UTC))
+    return ids.accepted(token, request.user.get_username(), datetime.now(UTC))
 
 
 def form_page(request: HttpRequest, form: PostForm, status: int = 200) -> HttpResponse:

@@ -16,6 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 application = get_wsgi_application()
 
+# Its models are not there before.
+from posts import removal  # noqa: E402
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,6 +32,13 @@ def connect() -> None:
         logger.warning("starting without Cassandra: %s", error)
 
 
+def begin() -> None:
+    connect()
+    # Once per container is enough.
+    if uwsgi.worker_id() == 1:
+        removal.go_on_working_off()
+
+
 if uwsgi:
-    # Not before the fork: the connections' threads do not survive it.
-    uwsgi.post_fork_hook = connect
+    # Not before the fork: threads do not survive it, those of connections either.
+    uwsgi.post_fork_hook = begin

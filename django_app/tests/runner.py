@@ -5,7 +5,7 @@ from django.test.runner import DiscoverRunner
 
 from posts import store
 from posts.cluster import cluster
-from posts.schema import TABLES, create_table
+from posts.schema import ALL_OWNED, MILESTONES, TABLES, create_table
 
 SCHEMA_TIMEOUT = 30.0  # seconds
 
@@ -32,8 +32,9 @@ def make_tables() -> None:
     )
     try:
         session = connection.connect(settings.CASSANDRA_KEYSPACE)
-        for name, columns in TABLES.items():
+        for name, columns in (TABLES | MILESTONES).items():
             session.execute(f"DROP TABLE IF EXISTS {name}")
             session.execute(create_table(settings.CASSANDRA_KEYSPACE, name, columns))
+        session.execute("INSERT INTO milestones (name) VALUES (%s)", (ALL_OWNED,))
     finally:
         connection.shutdown()

@@ -7,6 +7,8 @@ import uuid
 from django.contrib.auth import get_user_model
 from django.test import Client, TestCase
 
+from posts.store import Account
+
 PASSWORD = "correct horse battery"
 # Nobody listens on port 1.
 NO_CASSANDRA = {"CASSANDRA_NODES": ["127.0.0.1"], "CASSANDRA_PORT": 1}
@@ -32,6 +34,7 @@ class SignedIn(TestCase):
         # Names of their own: the posts in Cassandra outlive a test.
         self.username = f"ann-{uuid.uuid4().hex}"
         self.user = get_user_model().objects.create_user(self.username, password=PASSWORD)
+        self.account = Account(self.user.pk, self.username)
         self.client.force_login(self.user)
 
     def other_client(self) -> Client:

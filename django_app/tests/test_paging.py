@@ -1,23 +1,28 @@
+import uuid
 from collections.abc import Sequence
 
 from django.test import SimpleTestCase
 
-from posts.paging import BadCursor, Page, Position, cursor, page, position
+from posts.ids import LATEST, age
+from posts.paging import BadCursor, Position, cursor, page, position
+
+
+def post(number: int) -> uuid.UUID:
+    return uuid.UUID(f"0000000{number}-0000-1000-8000-000000000000")
+
 
 POSTS = {
-    202611: ["n7", "n6", "n5"],
+    202611: [post(7), post(6), post(5)],
     202610: [],  # listed, but the post itself was never written
-    202603: ["n4"],
-    202512: ["n3", "n2", "n1"],
+    202603: [post(4)],
+    202512: [post(3), post(2), post(1)],
 }
 MONTHS = [202611, 202610, 202603, 202512]
+MONTH_OF = {identity: month for month, posts in POSTS.items() for identity in posts}
 
 
-def read(where: Position, size: int) -> tuple[Sequence[str], bytes | None]:
-    """Like Cassandra: a full page comes with a state, also when nothing follows."""
-    start = int(where.state or b"0")
-    rows = POSTS[where.month][start : start + size]
-    return rows, str(start + size).encode() if len(rows) == size else None
+def read(month: int, before: uuid.UUID, size: int) -> Sequence[uuid.UUID]:
+    return [one for one in POSTS[month] if age(one) < age(before)][:size]
 
 
 class Paging(SimpleTestCase):
@@ -25,39 +30,47 @@ class Paging(SimpleTestCase):
         for size in (1, 2, 3, 4, 6, 7, 8):
             with self.subTest(size=size):
                 found, start = [], None
-                while True:
-                    one = page(MONTHS, start, size, read)
-                    self.assertTrue(one.rows)
-                    found += one.rows
-                    if one.older is None:
-                        break
-                    self.assertEqual(len(one.rows), size)
-                    start = one.older
-                self.assertEqual(found, ["n7", "n6", "n5", "n4", "n3", "n2", "n1"])
+                while rows := page(MONTHS, start, size, read):
+                    self.assertTrue(len(rows) == size or rows[-1] == post(1))
+                    found += rows
+                    start = Position(MONTH_OF[rows[-1]], rows[-1])
+                self.assertEqual(found, [post(n) for n in (7, 6, 5, 4, 3, 2, 1)])
 
     def test_a_user_without_posts_has_one_empty_page(self) -> None:
-        self.assertEqual(page([], None, 20, read), Page((), None))
+        self.assertEqual(page([], None, 20, read), [])
+
+    def test_no_month_is_asked_once_the_page_is_full(self) -> None:
+        asked = []
+
+        def noted(month: int, before: uuid.UUID, size: int) -> Sequence[uuid.UUID]:
+            asked.append((month, before, size))
+            return read(month, before, size)
+
+        page(MONTHS, Position(202611, post(6)), 2, noted)
+        self.assertEqual(asked, [(202611, post(6), 2), (202610, LATEST, 1), (202603, LATEST, 1)])
 
     def test_a_month_that_began_since_does_not_shift_the_older_pages(self) -> None:
-        start = page(MONTHS, None, 4, read).older
-        self.assertEqual(page([202612, *MONTHS], start, 20, read).rows, ("n3", "n2", "n1"))
+        self.assertEqual(
+            page([202612, *MONTHS], Position(202603, post(4)), 20, read),
+            [post(3), post(2), post(1)],
+        )
 
 
 class Cursors(SimpleTestCase):
     def test_a_cursor_comes_back_whole(self) -> None:
-        for where in (Position(202611, b"\x00\xff"), Position(202611, None)):
+        for where in (Position(202611, post(3)), Position(202611, LATEST)):
             with self.subTest(where):
-                self.assertEqual(position(cursor(where, "ann"), "ann"), where)
+                self.assertEqual(position(cursor(where, 7), 7), where)
 
-    def test_a_cursor_is_refused_if_it_is_another_users_or_damaged(self) -> None:
-        whole = cursor(Position(202611, b"\x01"), "ann")
+    def test_a_cursor_is_refused_if_it_is_another_accounts_or_damaged(self) -> None:
+        whole = cursor(Position(202611, post(1)), 7)
         rows = {
-            "another user's": (whole, "bob"),
-            "changed": (whole[:3] + "x" + whole[4:], "ann"),
-            "cut": (whole[:-1], "ann"),
-            "empty": ("", "ann"),
-            "not base 64": ("%%%:1:1", "ann"),
+            "another account's": (whole, 8),
+            "changed": (whole[:3] + "x" + whole[4:], 7),
+            "cut": (whole[:-1], 7),
+            "empty": ("", 7),
+            "not base 64": ("%%%:1:1", 7),
         }
-        for name, (offered, username) in rows.items():
+        for name, (offered, account) in rows.items():
             with self.subTest(name), self.assertRaises(BadCursor):
-                position(offered, username)
+                position(offered, account)

@@ -20,7 +20,11 @@ class Statements(SignedIn):
         self.assertEqual(
             [one["text"] for one in sent if one["database"] == "cassandra"],
             [
+                "INSERT INTO months_of_accounts (account, month) VALUES (?, ?)",
                 "INSERT INTO months (username, month) VALUES (?, ?)",
+                "INSERT INTO owners (username, month, id, account) VALUES (?, ?, ?, ?)",
+                "INSERT INTO posts_of_accounts (account, month, id, content, written_as)"
+                " VALUES (?, ?, ?, ?, ?)",
                 "INSERT INTO posts (username, month, id, content) VALUES (?, ?, ?, ?)",
             ],
         )

@@ -1,7 +1,7 @@
 """The posts' rows as digests: what was read from a ring, and what a restored one has to have. Pure.
 
-The ring is read before the snapshot and after it. What was there before has to be in the backup;
-what is in the backup has to be there after. With nobody writing meanwhile, that is equality.
+The ring is read before the snapshot and after it. What was there both times has to be in the
+backup; what is in the backup has to be there after. If nobody writes meanwhile, that is equality.
 """
 
 from __future__ import annotations
@@ -42,9 +42,19 @@ def lines(rows: Iterable[str]) -> str:
     return "".join(f"{row}\n" for row in sorted(rows))
 
 
-def missing(before: frozenset[str], found: frozenset[str]) -> tuple[str, ...]:
-    """What a restored ring lacks, a line for each table."""
-    return tuple(_counted(before - found, "that were there before the backup are missing"))
+def fitting(backup: Iterable[str], ring: Iterable[str]) -> bool:
+    """Whether a ring with these columns takes a backup of those: each table of the backup is the
+    same there. One that the backup has not is newer."""
+    tables = {column.split()[0] for column in backup}
+    return {column for column in ring if column.split()[0] in tables} == set(backup)
+
+
+def missing(
+    before: frozenset[str], after: frozenset[str], found: frozenset[str]
+) -> tuple[str, ...]:
+    """What a restored ring lacks of what was there all the while, a line for each table."""
+    lacking = (before & after) - found
+    return tuple(_counted(lacking, "that were there before the backup are missing"))
 
 
 def surplus(found: frozenset[str], after: frozenset[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ TABLES = {
     "django_content_type": "contenttypes",
     "django_migrations": "",
     "django_session": "sessions",
+    "posts_removedaccount": "posts",
 }
 
 

@@ -69,7 +69,8 @@ class Load:
     def _signed_in(self, username: str, password: str) -> Client:
         client = Client(self._address, follow=False)
         form = {"username": username, "password": password}
-        _require(client, partial(client.post, SIGN_IN, form))
+        advice = "`fab doctor`, and whether `fab status` says that admin has another password"
+        _require(client, partial(client.post, SIGN_IN, form), advice)
         return client
 
     def _make_writer(self) -> None:
@@ -218,11 +219,11 @@ def next_due(due: float, pause: float, now: float) -> float:
     return due + pause * (max(0.0, now - due) // pause + 1)
 
 
-def _require(client: Client, act: Callable[[], Answer]) -> None:
+def _require(client: Client, act: Callable[[], Answer], advice: str = "`fab doctor`") -> None:
     """Raises LabError unless a form is accepted, as it has to be before the users begin."""
     try:
         status, _, _ = act()
     except OSError as error:
         raise LabError(f"{client.base}: {error}: `fab doctor`") from None
     if status != 302:
-        raise LabError(f"{client.base}: a form is answered by {status}: `fab doctor`")
+        raise LabError(f"{client.base}: a form is answered by {status}: {advice}")

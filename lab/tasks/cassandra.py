@@ -17,9 +17,10 @@ from lab.tasks.context import Lab
 KEYSPACE, SERVER = "posts_db", "cassandra"
 DATA = f"/var/lib/cassandra/data/{KEYSPACE}"
 TAG = "fab-backup"
-# What a month lists is written before what it lists: the other way round here, so that no post is
-# in the backup without its month.
-TABLES = ("posts", "months")
+# What lists a post is written before it (django_app/posts/schema.py): the other way round here, so
+# that no post is in the backup without its month and its owner.
+POSTS, LISTS = ("posts_of_accounts", "posts"), ("owners", "months_of_accounts", "months")
+TABLES = (*POSTS, *LISTS)
 # In the volume: an import moves files, which it can't from one file system to another.
 INCOMING = "/var/lib/cassandra/incoming"
 FOLDERS = 'shopt -s nullglob; cd "$1"; printf "%s\\n" */snapshots/"$2"'
@@ -32,15 +33,16 @@ def snapshots(lab: Lab) -> Iterator[None]:
     that made none."""
     _clear(lab)
     try:
-        for table in TABLES:
-            _on_all(lab, partial(_take, table))
+        for tables in (POSTS, LISTS):
+            _on_all(lab, partial(_take, tables))
         yield
     finally:
         _clear(lab)
 
 
-def _take(table: str, node: Node) -> None:
-    node.change(*INSIDE, *("nodetool", "snapshot", "--tag", TAG, "--table", table, KEYSPACE))
+def _take(tables: tuple[str, ...], node: Node) -> None:
+    names = ",".join(f"{KEYSPACE}.{table}" for table in tables)
+    node.change(*INSIDE, *("nodetool", "snapshot", "--tag", TAG, "--kt-list", names))
 
 
 def _clear(lab: Lab) -> None:

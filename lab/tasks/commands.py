@@ -12,6 +12,7 @@ from fabric import Connection, task
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from lab.administrator import CHANGED
 from lab.backup import folder as folders
 from lab.doctor import as_json, diagnose, report
 from lab.drills.report import text as drill_text
@@ -222,13 +223,13 @@ def scale(context: Context, count: str) -> None:
         overlay.scale(lab, wanted)
 
 
-@task
+@task(help={"reset-password": "give admin the password of .lab/secrets/django_admin_password"})
 @_whole_lab
-def init(context: Context) -> None:
+def init(context: Context, reset_password: bool = False) -> None:
     """Create database, tables, administrator and keyspace; what is there already stays."""
     lab = Lab()
     with lab.changing("init"):
-        initialize(lab, lab.require_release())
+        initialize(lab, lab.require_release(), reset_password=reset_password)
 
 
 @task(help={"to": "the balancer that has to have the virtual address then"})
@@ -257,8 +258,11 @@ def verify(context: Context) -> None:
 @_whole_lab
 def status(context: Context, json: bool = False) -> None:  # noqa: A002
     """Show what runs on every node; exit 0 only if all is well."""
-    found = statuses.status(Lab())
+    lab = Lab()
+    found = statuses.status(lab)
     print(_json(found.as_json()) if json else found.as_table())
+    if not json and not statuses.administrator_fits(lab):
+        print(CHANGED)
     sys.stdout.flush()
     if not found.healthy:
         raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")

@@ -13,12 +13,12 @@ from lab.plan import ALL, DATA, WEB
 from lab.progress import interrupted, say, together
 from lab.releases import Event, Outcome, Release
 from lab.remote import Node
-from lab.tasks import data, overlay, static, web
+from lab.tasks import data, overlay, owners, static, web
 from lab.tasks.apply import remove_unwanted
 from lab.tasks.balancers import balance, configure, taken_out
 from lab.tasks.context import Lab
 from lab.tasks.images import start_registry
-from lab.tasks.initialize import initialize, initialized
+from lab.tasks.initialize import INITIALIZED, initialize, initialized
 from lab.tasks.publishing import WEB_IMAGES, Publishing, prepare, source_release
 from lab.topology import WebService
 
@@ -78,6 +78,7 @@ def bring_up(lab: Lab) -> Release:
     web.remove_leftovers(lab, release)
     static.prune(lab)
     data.remove(lab, release, plans)
+    owners.take_over(lab, release)
     record(lab, release, "live")
     return release
 
@@ -110,6 +111,7 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
         raise
     if whole:
         record(lab, release, "live")
+        owners.take_over(lab, release)
         forget_images(lab)
     else:
         record(lab, release, "one node", ", ".join(service.nginx for service in services))
@@ -156,11 +158,15 @@ def rollback(lab: Lab, name: str) -> Release:
     web_tags = {image: release.tags[image] for image in WEB_IMAGES}
     release = release.model_copy(update={"tags": current.tags | web_tags})
     before = lab.as_of(release)
+    # Which may be an older one, and has the databases looked at again by the next deploy.
+    lab.builder.change("rm", "--force", INITIALIZED)
+    databases = partial(owners.expect_older_release, lab)
     if overlay.active(lab):
         stack = Lab(before.topology.with_overlay())
+        databases()
         overlay.deploy(stack, release, partial(balance, stack, release))
     else:
-        web.bring(before, release, before.topology.web)
+        web.bring(before, release, before.topology.web, databases)
     record(lab, release, "live")
     return release
 

@@ -9,12 +9,14 @@ from lab.containers import File
 from lab.errors import LabError
 from lab.progress import say
 from lab.releases import Release
+from lab.tasks import owners
 from lab.tasks.context import Lab
 from lab.tasks.once import run_django
 
 SECRETS = (
     "django_secret_key",
     "django_admin_password",
+    "django_probe_password",
     "mysql_migrate_password",
     "cassandra_admin_password",
     "cassandra_django_password",
@@ -33,15 +35,22 @@ INITIALIZED = "/var/lib/lab/initialized"
 UNCHANGED = re.compile(r": (all )?(was|were) ")
 
 
-def initialize(lab: Lab, release: Release, *, only_news: bool = False) -> None:
+def initialize(
+    lab: Lab, release: Release, *, only_news: bool = False, reset_password: bool = False
+) -> None:
     """Runs Django's `initialize` (django_app/posts/management), which may be run again.
 
-    only_news: tells what was changed and no more.
+    only_news: tells what was changed and no more; reset_password: gives the administrator the
+    password of its file.
     """
-    status, output = run_django(lab, release, "initialize", secrets=SECRETS, environment=AS_MIGRATE)
+    options = ("--reset-password",) if reset_password else ()
+    status, output = run_django(
+        lab, release, "initialize", *options, secrets=SECRETS, environment=AS_MIGRATE
+    )
     lines = output.splitlines()
     if status != 0:
         raise LabError("initialize failed; its end:\n" + "\n".join(lines[-12:]))
+    owners.learn(lab, lines)
     lab.builder.put([File(INITIALIZED, _brought_to(lab, release), mode=0o600)])
     for line in lines:
         if not (only_news and UNCHANGED.search(line)):

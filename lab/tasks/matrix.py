@@ -86,7 +86,7 @@ def _record(release: Release, seconds: int, done: dict[str, Result]) -> None:
 def _one(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
     say("lab", f"{mode}: switching")
     with _switched(lab, release, mode) as (address, start, nodes):
-        journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_admin_password"])
+        journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_probe_password"])
         steps = journey.run()
         say("lab", f"{mode}: {', '.join(steps)}: well")
         memory = sum(_memory(lab, node) for node in nodes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from lab.backup.dump import Dump, DumpReader, statements
@@ -71,6 +72,15 @@ def load(node: Node, path: Path, server: str = SERVER) -> None:
     client = ("docker", "exec", "--interactive", server, "mysql", "-uroot", "--binary-mode")
     with gzip.open(path, "rb") as lines:
         node.upload(statements(lines), *CHANGING, *client)
+
+
+def password_hash(lab: Lab, username: str) -> str:
+    """Django's, as the first server that answers has it; empty if there is none, or no answer."""
+    query = f"SELECT password FROM {DATABASE}.auth_user WHERE username = '{username}'"  # noqa: S608
+    for name in lab.topology.settings.mysql:
+        with suppress(LabError):
+            return "".join(sql(lab.nodes[name], query))
+    return ""
 
 
 def data_bytes(node: Node) -> int:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from lab.administrator import CHANGED
 from lab.backup import dump, posts
 from lab.backup.folder import checked, digests
 from lab.backup.manifest import (
@@ -27,12 +28,14 @@ from lab.tasks import balancers, cassandra, mysql, overlay
 from lab.tasks.application import empty_posts, known_migrations, rows_of_posts
 from lab.tasks.context import Lab
 from lab.tasks.initialize import initialize
+from lab.tasks.owners import OWNED, take_over
 from lab.tasks.room import require_room
+from lab.tasks.status import administrator_fits
 from lab.tasks.targets import primary
 
 WELL_SECONDS = 120
 # What `fab init` makes of itself.
-ADMINISTRATOR = "admin"
+OWN_ACCOUNTS = "'admin', 'lab-probe'"
 
 
 def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
@@ -55,8 +58,13 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
     with phase("Cassandra"):
         _restore_cassandra(lab, release, folder, manifest)
     with phase("init"):
+        # A backup of an older release has posts without owners.
+        lab.builder.change("rm", "--force", OWNED)
         initialize(lab, release, only_news=True)
+        take_over(lab, release)
         _wait_replicated(lab)
+    if not administrator_fits(lab):
+        say("lab", CHANGED)
     with phase("site opened"):
         _restart_django(lab)
         # All data are there. Whatever keeps the site from being opened, other tasks can mend.
@@ -95,7 +103,7 @@ def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace:
     settings = lab.topology.settings
     require_room(lab, dict.fromkeys((*settings.mysql, *settings.cassandra)), manifest)
     there = rows_of_posts(lab, release)
-    if there.columns != manifest.columns:
+    if not posts.fitting(manifest.columns, there.columns):
         raise refused(manifest.name, "the posts' tables have other columns in this release")
     if not replace and not lab.half_restored():
         _require_empty(lab, there)
@@ -140,8 +148,8 @@ def _require_well(lab: Lab, release: Release) -> None:
 
 def _found(lab: Lab, there: posts.Posts) -> str:
     """What only a lab that was used has, in words."""
-    query = f"SELECT COUNT(*) FROM djangodb.auth_user WHERE username <> '{ADMINISTRATOR}'"  # noqa: S608
-    (accounts,) = mysql.sql(lab.nodes[primary(lab)], query)
+    others = f"SELECT COUNT(*) FROM djangodb.auth_user WHERE username NOT IN ({OWN_ACCOUNTS})"  # noqa: S608
+    (accounts,) = mysql.sql(lab.nodes[primary(lab)], others)
     parts = [f"{accounts} accounts"] if accounts != "0" else []
     if there.rows:
         parts.append(f"{there.counts['posts']} posts")
@@ -169,9 +177,10 @@ def _restore_cassandra(lab: Lab, release: Release, folder: Path, manifest: Manif
     cassandra.load_all(lab, folder, manifest)
     cassandra.cleanup(lab)
     found = rows_of_posts(lab, release)
-    if differing := posts.missing(digests(folder / BEFORE), found.rows):
+    after = digests(folder / AFTER)
+    if differing := posts.missing(digests(folder / BEFORE), after, found.rows):
         raise LabError(f"{'; '.join(differing)}: run `fab restore` again")
-    for line in posts.surplus(found.rows, digests(folder / AFTER)):
+    for line in posts.surplus(found.rows, after):
         say("lab", f"{line} when the backup was taken")
     say("lab", f"Cassandra: {found.counts['posts']} posts, as they were")
 

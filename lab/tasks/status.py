@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lab import docker
+from lab import administrator, docker
 from lab.containers import Plan
 from lab.docker import Observation
 from lab.errors import LabError
@@ -15,6 +15,7 @@ from lab.mode_names import MODES_OF_ONE_NODE
 from lab.plan import WEB
 from lab.progress import say, together
 from lab.releases import Release
+from lab.tasks import mysql
 from lab.tasks.context import Lab
 from lab.topology import Topology
 
@@ -152,6 +153,12 @@ def status(lab: Lab) -> Status:
             changed = Lab(as_found(lab.topology, name, modes, stack=stack))
             plans[name] = changed.plan(release, name)
     return Status(lab.topology, release, found, plans)
+
+
+def administrator_fits(lab: Lab) -> bool:
+    """Whether admin's password is that of the lab's file, as far as can be told."""
+    encoded = mysql.password_hash(lab, "admin")
+    return administrator.fits(encoded, lab.secrets["django_admin_password"])
 
 
 def _look(lab: Lab, name: str) -> Observation | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from lab.client import Answer, Client, wait_ready
+from lab.client import PROBE, Answer, Client, wait_ready
 from lab.errors import LabError
 from lab.journey import style_sheets
 from lab.progress import say, together
@@ -16,6 +16,7 @@ from lab.tasks.apply import end_of_log
 from lab.tasks.context import Lab
 from lab.topology import WebService
 
+SIGNING_IN = f"signing in as {PROBE}"
 READY_SECONDS = 20
 ANSWER_SECONDS = 10
 # Enough that both of uWSGI's processes get several.
@@ -31,9 +32,9 @@ def warm_up(lab: Lab, release: Release, service: WebService) -> None:
     client = Client(address)
     try:
         wait_ready(address, READY_SECONDS)
-        page = _expect("signing in", client.sign_in("admin", lab.secrets["django_admin_password"]))
+        page = _expect(SIGNING_IN, client.sign_in(PROBE, lab.secrets["django_probe_password"]))
         if "Your posts" not in page[2]:
-            raise LabError("signing in: the page after it is not the list of posts")
+            raise LabError(f"{SIGNING_IN}: no list of posts follows: `fab init` restores it")
         for path in style_sheets(page[2]):
             _expect(path, client.get(path, ANSWER_SECONDS))
         for _ in range(ROUNDS):

@@ -5,8 +5,10 @@ import json
 import random
 import resource
 import stat
+import sys
 import tarfile
 from datetime import UTC, datetime
+from types import ModuleType
 
 import pytest
 
@@ -14,6 +16,8 @@ from lab.backup import dump, folder, manifest, posts
 from lab.backup.dump import DumpReader
 from lab.backup.manifest import Table
 from lab.errors import LabError
+from lab.tasks import cassandra
+from lab.topology import FOLDER
 
 NAME = "20261125-101500"
 
@@ -175,6 +179,9 @@ def test_digests_that_were_cut_off_are_refused(output):
             (),
         ),
         ("a", "abc", "ab", (), ("Cassandra: posts: 1 rows were not read from the ring",)),
+        # Removed while the backup was taken: by an account's end.
+        ("ab", "a", "a", (), ()),
+        ("ab", "ab", "a", (), ("Cassandra: posts: 1 rows were not read from the ring",)),
     ],
 )
 def test_restored_posts_lie_between_what_was_there_before_and_after(
@@ -183,8 +190,32 @@ def test_restored_posts_lie_between_what_was_there_before_and_after(
     before, found, after = (
         frozenset(f"posts {one}" for one in rows) for rows in (before, found, after)
     )
-    assert posts.missing(before, found) == missing
+    assert posts.missing(before, after, found) == missing
     assert posts.surplus(found, after) == surplus
+
+
+def test_a_ring_with_more_tables_takes_a_backup_of_before():
+    before = ("months username text", "posts id timeuuid", "posts username text")
+    now = (*before, "owners account bigint")
+    rows = [
+        (before, before, True),
+        (before, now, True),
+        (now, before, False),
+        (before, (*now, "posts title text"), False),
+        (before, now[1:], False),
+    ]
+    for backup, ring, fits in rows:
+        assert posts.fitting(backup, ring) is fits
+
+
+def test_a_snapshot_has_every_table_and_takes_what_lists_posts_after_them():
+    file = FOLDER / "django_app" / "posts" / "schema.py"
+    schema = ModuleType("schema")
+    # Its records look their own module up.
+    sys.modules["schema"] = schema
+    exec(file.read_text(), vars(schema))  # noqa: S102 - pure, and not importable without Django
+    assert set(cassandra.TABLES) == set(schema.TABLES)
+    assert cassandra.POSTS == ("posts_of_accounts", "posts")
 
 
 # A backup as `fab backup` writes it, and everything that may be wrong with it.

@@ -8,7 +8,14 @@ from cassandra import AuthenticationFailed, DriverException
 from cassandra.cluster import NoHostAvailable, Session
 
 from posts.cluster import cluster
-from posts.schema import SPECULATIVE_RETRY, TABLES, Column, create_table
+from posts.schema import (
+    ALL_OWNED,
+    MILESTONES,
+    SPECULATIVE_RETRY,
+    TABLES,
+    Column,
+    create_table,
+)
 from project.setup.waiting import Say, SetupFailed, wait_for
 
 ADMIN = "lab_admin"
@@ -50,8 +57,7 @@ def initialize(say: Say, wanted: Wanted) -> None:
         drop_default_admin(session, say)
         for keyspace in dict.fromkeys([wanted.keyspace, *(role.keyspace for role in wanted.roles)]):
             keep_keyspace(session, keyspace, wanted.replication, say)
-        for name, columns in TABLES.items():
-            keep_table(session, wanted.keyspace, name, columns, say)
+        keep_tables(session, wanted.keyspace, say)
         for role in wanted.roles:
             keep_role(session, role, say)
 
@@ -143,9 +149,22 @@ def keep_keyspace(session: Session, name: str, replication: dict[str, str], say:
         )
 
 
+def keep_tables(session: Session, keyspace: str, say: Say) -> None:
+    # Where this one is not there, no release has ever served.
+    first = "posts"
+    new = keep_table(session, keyspace, first, TABLES[first], say)
+    for name, columns in (TABLES | MILESTONES).items():
+        if name != first:
+            keep_table(session, keyspace, name, columns, say)
+    if new:
+        statement = f"INSERT INTO {keyspace}.milestones (name) VALUES (%s)"  # noqa: S608
+        session.execute(statement, (ALL_OWNED,))
+
+
 def keep_table(
     session: Session, keyspace: str, name: str, columns: tuple[Column, ...], say: Say
-) -> None:
+) -> bool:
+    """Whether it was not there."""
     query = (
         "SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns"
         " WHERE keyspace_name = %s AND table_name = %s"
@@ -154,12 +173,13 @@ def keep_table(
     if not found:
         define(session, create_table(keyspace, name, columns))
         say(f"table {keyspace}.{name}: created")
-    elif found == set(columns):
+        return True
+    if found == set(columns):
         say(f"table {keyspace}.{name}: was there")
         keep_speculative_retry(session, keyspace, name, say)
-    else:
-        differing = ", ".join(sorted(column.name for column in found ^ set(columns)))
-        raise SetupFailed(f"table {keyspace}.{name}: differs from posts/schema.py in: {differing}")
+        return False
+    differing = ", ".join(sorted(column.name for column in found ^ set(columns)))
+    raise SetupFailed(f"table {keyspace}.{name}: differs from posts/schema.py in: {differing}")
 
 
 def keep_speculative_retry(session: Session, keyspace: str, table: str, say: Say) -> None:

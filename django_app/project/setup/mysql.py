@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import MySQLdb
 from django.contrib.auth import get_user_model
@@ -15,9 +16,20 @@ from project.setup.waiting import LIMIT, Say, SetupFailed, wait_for
 CHARSET = "utf8mb4"
 COLLATION = "utf8mb4_0900_ai_ci"
 ADMINISTRATOR = "admin"
+# Whom the lab signs in as when it looks whether a web server serves. Nobody else does.
+PROBE = "lab-probe"
 
 
-def initialize(say: Say, admin_password: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """reset_admin: whether what ADMINISTRATOR has chosen since is replaced, too."""
+
+    admin: str
+    probe: str
+    reset_admin: bool
+
+
+def initialize(say: Say, passwords: Passwords) -> None:
     server = wait_for("MySQL's primary", primary, errors=(MySQLdb.Error, NotWritable), say=say)
     try:
         create_database(server, say)
@@ -25,7 +37,8 @@ def initialize(say: Say, admin_password: str) -> None:
         server.close()
     try:
         migrate(say)
-        keep_administrator(admin_password, say)
+        keep_administrator(passwords, say)
+        keep_probe(passwords.probe, say)
     finally:
         connections[PRIMARY].close()
 
@@ -90,15 +103,31 @@ def alone() -> Iterator[None]:
             cursor.execute("SELECT RELEASE_LOCK('migrate')")
 
 
-def keep_administrator(password: str, say: Say) -> None:
+def keep_administrator(passwords: Passwords, say: Say) -> None:
+    """What its owner has made of it since stays: its password, its name, another one instead."""
     users = get_user_model().objects.db_manager(PRIMARY)
     administrator = users.filter(username=ADMINISTRATOR).first()
-    if administrator is None:
-        users.create_superuser(ADMINISTRATOR, password=password)
-        say(f"administrator {ADMINISTRATOR}: created")
-    elif administrator.check_password(password):
+    if passwords.reset_admin and administrator:
+        administrator.set_password(passwords.admin)
+        administrator.is_active = administrator.is_staff = administrator.is_superuser = True
+        administrator.save(using=PRIMARY)
+        say(f"administrator {ADMINISTRATOR}: password set to the file's")
+    elif administrator or (users.filter(is_superuser=True).exists() and not passwords.reset_admin):
         say(f"administrator {ADMINISTRATOR}: was there")
     else:
-        administrator.set_password(password)
-        administrator.save(using=PRIMARY, update_fields=["password"])
-        say(f"administrator {ADMINISTRATOR}: password set to the file's")
+        users.create_superuser(ADMINISTRATOR, password=passwords.admin)
+        say(f"administrator {ADMINISTRATOR}: created")
+
+
+def keep_probe(password: str, say: Say) -> None:
+    """An account without rights, and with the password of the lab's file."""
+    users = get_user_model().objects.db_manager(PRIMARY)
+    probe, created = users.get_or_create(username=PROBE)
+    rights = probe.is_staff or probe.is_superuser
+    if not created and probe.is_active and not rights and probe.check_password(password):
+        say(f"account {PROBE}: was there")
+        return
+    probe.set_password(password)
+    probe.is_active, probe.is_staff, probe.is_superuser = True, False, False
+    probe.save(using=PRIMARY)
+    say(f"account {PROBE}: {'created' if created else 'as it has to be again'}")

@@ -29,7 +29,8 @@ class Command(BaseCommand):
         try:
             session = connection.connect(keyspace)
             for row in session.execute(COLUMNS, (keyspace,)):
-                self.stdout.write("column " + " ".join(map(str, row)))
+                if row.table_name in TABLES:
+                    self.stdout.write("column " + " ".join(map(str, row)))
             rows = 0
             for table, columns in TABLES.items():
                 names = ", ".join(column.name for column in columns)

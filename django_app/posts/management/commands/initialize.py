@@ -7,6 +7,8 @@ from functools import partial
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from posts import by_name, store
+from posts.taking_over import SLOW, ids_by_name, told
 from project.environment import Environment
 from project.setup import cassandra, mysql
 from project.setup.waiting import Say
@@ -21,20 +23,46 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--only", choices=("mysql", "cassandra"), help="one of the two alone")
+        parser.add_argument(
+            "--reset-password", action="store_true", help="give admin the password of its file"
+        )
 
-    def handle(self, *args: object, only: str | None = None, **options: object) -> None:
+    def handle(
+        self,
+        *args: object,
+        only: str | None = None,
+        reset_password: bool = False,
+        **options: object,
+    ) -> None:
         with Environment() as env:
-            admin_password = env.secret(
-                "APP_ADMIN_PASSWORD_FILE", "/run/secrets/django_admin_password"
+            passwords = mysql.Passwords(
+                admin=env.secret("APP_ADMIN_PASSWORD_FILE", "/run/secrets/django_admin_password"),
+                probe=env.secret("APP_PROBE_PASSWORD_FILE", "/run/secrets/django_probe_password"),
+                reset_admin=reset_password,
             )
             wanted = wanted_in_cassandra(env)
         halves: dict[str, Callable[[Say], None]] = {
-            "mysql": partial(mysql.initialize, admin_password=admin_password),
+            "mysql": partial(mysql.initialize, passwords=passwords),
             "cassandra": partial(cassandra.initialize, wanted=wanted),
         }
         failures = self.run_together({only: halves[only]} if only else halves)
         if failures:
             raise CommandError("; ".join(failures))
+        if not only:
+            self.take_over(self.say("posts"))
+
+    def take_over(self, say: Say) -> None:
+        """Before the first Django of this release serves."""
+        session = store.connect(SLOW)
+        try:
+            if by_name.all_owned(session):
+                say("all were taken over")
+            else:
+                say(f"{told(by_name.take_over(session, ids_by_name))}, older releases may serve")
+            for name, posts in sorted(by_name.nobodys(session).items()):
+                say(f"of {name!r}, which was no account's name: {posts}, nobody's")
+        finally:
+            session.session.cluster.shutdown()
 
     def run_together(self, halves: dict[str, Callable[[Say], None]]) -> list[str]:
         with ThreadPoolExecutor() as pool:

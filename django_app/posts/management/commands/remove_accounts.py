@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from posts import store
+from posts import removal
 
 
 class Command(BaseCommand):
@@ -23,8 +23,7 @@ class Command(BaseCommand):
         for session in Session.objects.all():
             if session.get_decoded().get("_auth_user_id") in identities:
                 session.delete()
-        for user in users:
-            store.remove(user.get_username())
         everybody.filter(pk__in=identities).delete()
         LogEntry.objects.filter(object_repr__startswith=prefix).delete()
+        removal.work_off()
         self.stdout.write(f"{len(identities)} accounts removed")

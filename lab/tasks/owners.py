@@ -1,0 +1,61 @@
+"""Has every post belong to its author's account, beside releases that know names only.
+
+While such a release may serve, pages look for what it writes, and pay for that. Once all web
+services run a release that knows accounts, what is left is taken over, and a note on the builder
+says so (django_app/posts/by_name.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lab.containers import File
+from lab.progress import say
+from lab.releases import Release
+from lab.tasks.application import SECRETS
+from lab.tasks.context import Lab
+from lab.tasks.once import run_django
+
+# On the builder: nothing is left to be taken over, and no older release serves.
+OWNED = "/var/lib/lab/posts_owned"
+
+
+def learn(lab: Lab, lines: Iterable[str]) -> None:
+    """From what `initialize` printed: an older release's says nothing of posts."""
+    told = [line for line in lines if line.startswith("posts: ")]
+    if any("all were taken over" in line for line in told):
+        _note(lab)
+    elif not told:
+        expect_older_release(lab)
+
+
+def expect_older_release(lab: Lab) -> None:
+    """Before the first Django of a release that may be an older one is started."""
+    status, _, _ = lab.builder.attempt("test", "-e", OWNED)
+    if status != 0:
+        return
+    lab.builder.change("rm", "--force", OWNED)
+    status, output = run_django(lab, lab.require_release(), "expect_older_release", secrets=SECRETS)
+    if status != 0:
+        said = output.strip().splitlines()[-1:] or ["it said nothing"]
+        say("lab", f"posts of an older release may show with the next deploy only: {said[0]}")
+
+
+def take_over(lab: Lab, release: Release) -> None:
+    """Once all web services run this release. Where that fails, the next deploy tries it again."""
+    status, _, _ = lab.builder.attempt("test", "-e", OWNED)
+    if status == 0:
+        return
+    status, output = run_django(lab, release, "own_posts", secrets=SECRETS)
+    said = output.strip().splitlines()[-1:] or ["it said nothing"]
+    if status == 0:
+        _note(lab)
+        say("lab", said[0])
+    elif "Unknown command" in output:
+        say("lab", "posts: this release knows them by their authors' names only")
+    else:
+        say("lab", f"posts: those of older releases are not taken over yet: {said[0]}")
+
+
+def _note(lab: Lab) -> None:
+    lab.builder.put([File(OWNED, "")])
