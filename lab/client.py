@@ -35,11 +35,13 @@ def opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirect
 class Client:
     """Keeps cookies; answers (status, headers, text) whatever the status.
 
-    follow: whether the answer to a redirect is that of where it leads to.
+    follow: whether the answer to a redirect is that of where it leads to; origin: what a browser
+    calls the site, if a tunnel or a proxy leads it to the address.
     """
 
-    def __init__(self, address: str, *, follow: bool = True) -> None:
+    def __init__(self, address: str, *, follow: bool = True, origin: str = "") -> None:
         self.base = f"http://{address}"
+        self.origin = origin or self.base
         self.cookies = http.cookiejar.CookieJar()
         cookies = urllib.request.HTTPCookieProcessor(self.cookies)
         self._opener = opener(cookies, *(() if follow else (_NoRedirect(),)))
@@ -62,10 +64,12 @@ class Client:
         """Posts a form whose page was read before: what is hidden in it is among the fields."""
         body = urllib.parse.urlencode(form).encode()
         request = urllib.request.Request(self.base + path, data=body)  # noqa: S310
-        request.add_header("Referer", self.base + path)
+        request.add_header("Referer", self.origin + path)
+        request.add_header("Origin", self.origin)
         return self._ask(request, seconds)
 
     def _ask(self, request: urllib.request.Request, seconds: float) -> Answer:
+        request.add_header("Host", urllib.parse.urlsplit(self.origin).netloc)
         try:
             try:
                 answer = self._opener.open(request, timeout=seconds)

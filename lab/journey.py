@@ -18,6 +18,8 @@ from lab.errors import LabError
 
 # nginx takes bodies of up to 1 MiB (images/webapp_nginx/nginx.conf).
 UPLOAD_BYTES, TOO_LARGE_BYTES = 900_000, 1_200_000
+# What a browser calls the site behind `ssh -L 18080:...:80`.
+TUNNEL = "http://localhost:18080"
 SLOW_PIECES, SLOW_PAUSE = 8, 0.2  # of a body, and seconds between them
 
 
@@ -36,6 +38,7 @@ class Journey:
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "log in", self._log_in
+        yield "tunnel", self._tunnel
         yield "post", self._post
         yield "list", self._list
         yield "static", self._static
@@ -60,6 +63,11 @@ class Journey:
         self._expect("log in", status == 200 and "Your posts" in page, f"{status}")
         found = headers["X-Lab-Mode"]
         self._expect("log in", found == self.mode, f"an answer of the mode {found}")
+
+    def _tunnel(self) -> None:
+        tunnelled = Client(self.address, origin=TUNNEL)
+        status, _, page = tunnelled.sign_in(PROBE, self.password)
+        self._expect("tunnel", status == 200 and "Your posts" in page, f"{status}")
 
     def _post(self) -> None:
         status, _, page = self.client.post("/posts/create", {"content": self.text})

@@ -52,6 +52,8 @@ def _readable(event: Mapping[str, Any]) -> str:
             what = f"{event['status']} {event['method']} {event['path']}  {ms:.0f} ms"
         case "access":
             what = f"{event['status']} {event['method']} {event['path']}  {event['ms']} ms"
+            if reason := event.get("reason"):
+                what += f" ({reason})"
         case None if "uri" in event:
             what = f"{event['status']} {event['method']} {event['uri']}  {event['total_ms']} ms"
             what += f" {event['server']}"

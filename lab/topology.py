@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lab import origins
 from lab.errors import LabError
 from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 
@@ -110,6 +111,7 @@ class Settings(Record):
     web: Annotated[tuple[WebService, ...], Field(strict=False, min_length=1)]
     limits: Limits
     registry: OtherRegistry | None = None
+    origins: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
 class Node(Record):
@@ -362,6 +364,7 @@ def _node_mistakes(settings: Settings) -> Iterator[str]:
     if len(settings.balancers) > 2:
         yield f"balancers: {_list(settings.balancers)} should be two nodes: one and its standby"
     yield from _wiring_mistakes(settings)
+    yield from _origin_mistakes(settings)
 
 
 def _node_references(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -396,6 +399,12 @@ def _wiring_mistakes(settings: Settings) -> Iterator[str]:
                 f"web[{index}].nginx: {service.nginx!r} should be {service.django!r}:"
                 f" in {service.mode} both run on one node"
             )
+
+
+def _origin_mistakes(settings: Settings) -> Iterator[str]:
+    for index, origin in enumerate(settings.origins):
+        if mistake := origins.mistake(origin):
+            yield f"origins[{index}]: {origin!r} {mistake}"
 
 
 def _listener_mistakes(topology: Topology) -> Iterator[str]:

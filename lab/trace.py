@@ -166,6 +166,8 @@ def _django_hops(line: Line, at: float, events: list[Line], depth: int) -> Itera
     own = line.ms - sum(sent["ms"] for sent in statements)
     count = len(statements) + fields.get("more_statements", 0)
     detail = f"{_request(fields)}, {fields['mode']}: {count} statements, {own:.1f} ms beside them"
+    if reason := fields.get("reason"):
+        detail += f"; refused: {reason}"
     yield Hop(depth, "Django", line.node, at, line.ms, detail)
     inner = [_statement(sent, at, depth + 1) for sent in statements]
     inner += [_event(one, at + (one.began - line.began) * 1000, depth + 1) for one in events]

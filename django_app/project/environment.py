@@ -47,9 +47,9 @@ class Environment:
             return default
         return int(value)
 
-    def items(self, name: str) -> list[str]:
+    def items(self, name: str, default: str | None = None) -> list[str]:
         """A comma-separated list."""
-        return [item for item in self.text(name).replace(" ", "").split(",") if item]
+        return [item for item in self.text(name, default).replace(" ", "").split(",") if item]
 
     def secret(self, name: str, default: str | None = None) -> str:
         """What stands in the file that the variable names."""

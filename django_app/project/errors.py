@@ -2,8 +2,11 @@
 
 import sys
 
+from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import render
 
 from posts.store import StoreUnavailable
@@ -19,6 +22,13 @@ TEXTS = {
         "{} can’t be reached right now. Nothing of yours is lost: please try again shortly.",
     ),
 }
+
+# Of a host or an origin, which clients may make up: longer than any that is one.
+SHOWN = 270
+LIST_IT = (
+    "If that is a way to it, whoever runs the lab adds {}, as the browser shows it, to origins in"
+    " lab.yml, and runs fab deploy."
+)
 
 # MySQL 9.7's error numbers, and those of libmariadb (2000-2999), as the driver hands them on.
 # The connection has ended, or does so with its server: on a new one the next server answers.
@@ -76,6 +86,8 @@ def unavailable_page(request: HttpRequest, subject: str) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        return unknown_host(request)
     # A session that could not be saved is taken for one that ended meanwhile (SessionInterrupted),
     # whatever kept it from being saved.
     error: BaseException | None = exception
@@ -95,12 +107,51 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    context = {
-        "title": "Please send that again",
-        "text": "The form was too old, or cookies are off. Go back, reload the page, and send it.",
-        "status": 403,
-    }
-    return render(request, "error.html", context, status=403)
+    origin = request.META.get("HTTP_ORIGIN", "")
+    if reason == REASON_BAD_ORIGIN % origin:
+        return unknown_origin(request, shortened(origin))
+    title = "Please send that again"
+    text = "The form was too old, or cookies are off. Go back, reload the page, and send it."
+    return refusal(request, 403, title, text, reason)
+
+
+def unknown_host(request: HttpRequest) -> HttpResponse:
+    sent = request.META.get("HTTP_HOST", "")
+    name, _ = split_domain_port(sent)
+    host = shortened(sent)
+    title = "Unknown host"
+    if not sent:
+        return refusal(request, 400, title, "The request names no host.", "no host is named")
+    if not name:
+        text = f"“{host}” is no host: names are made of letters, digits, dots and hyphens."
+        return refusal(request, 400, title, text, f"{host} is no host")
+    text = f"This lab is not known as {host}. {LIST_IT.format(f'http://{host} or https://{host}')}"
+    return refusal(request, 400, title, text, f"host {host} is not among origins in lab.yml")
+
+
+def unknown_origin(request: HttpRequest, origin: str) -> HttpResponse:
+    title = "Unknown origin"
+    if origin == "null":
+        text = (
+            "The browser does not say which page sent the form (Origin: null):"
+            " a setting of its own, or something on the way, hides it."
+        )
+        return refusal(request, 403, title, text, "origin null")
+    text = f"A page of {origin} sent the form, and this lab is not known as that."
+    text = f"{text} {LIST_IT.format(origin)}"
+    return refusal(request, 403, title, text, f"origin {origin} is not among origins in lab.yml")
+
+
+def refusal(request: HttpRequest, status: int, title: str, text: str, reason: str) -> HttpResponse:
+    """A page that says why; the request's line in the log gives the reason, too."""
+    context = {"title": title, "text": text, "status": status}
+    response = render(request, "error.html", context, status=status)
+    response.refused_because = reason
+    return response
+
+
+def shortened(sent: str) -> str:
+    return sent if len(sent) <= SHOWN else f"{sent[:SHOWN]}…"
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -83,6 +83,7 @@ def log_access(
         "node": settings.LAB_NODE,
         "mode": settings.LAB_MODE,
         "worker": uwsgi.worker_id() if uwsgi else None,
+        "reason": getattr(response, "refused_because", None),
     }
     if sent:
         fields |= sent.fields()

@@ -18,7 +18,9 @@ with Environment() as env:
     LAB_STATIC_MANIFESTS = Path(env.text("APP_STATIC_MANIFESTS", "/shared/manifests"))
 
     SECRET_KEY = env.secret("APP_SECRET_KEY_FILE")
-    ALLOWED_HOSTS = env.items("APP_ALLOWED_HOSTS")
+    # A tunnel ends at its user's own machine, which has these names for everybody.
+    ALLOWED_HOSTS = [".localhost", "127.0.0.1", "[::1]", *env.items("APP_ALLOWED_HOSTS")]
+    CSRF_TRUSTED_ORIGINS = env.items("APP_CSRF_TRUSTED_ORIGINS", "")
 
     MYSQL_HOST = env.text("APP_MYSQL_HOST")
     MYSQL_WRITE_PORT = env.number("APP_MYSQL_WRITE_PORT", 3306)
@@ -45,6 +47,7 @@ MIDDLEWARE = [
     "project.middleware.lab_headers",
     # Before anything that asks for the Host: a balancer asks a server by its address.
     "project.health.health_endpoints",
+    "project.origins.canonical_origins",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "project.redirects.redirects_that_fit",
@@ -162,8 +165,9 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # A line for each 4xx would repeat the request's own line.
         "django.request": {"level": "ERROR"},
-        # Scanners send made-up hosts all day; the request's own line has the 400.
+        # Scanners send made-up hosts all day; the request's own line has the reason.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security.csrf": {"level": "CRITICAL"},
         # The driver logs each failed attempt with a traceback; store.py says what came of them.
         "cassandra": {"level": "CRITICAL"},
     },

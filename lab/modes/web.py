@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.containers import AddressOf, Container, File, Mount, Plan, Publication, Volume
+from lab.origins import host
 from lab.site import Site, secrets_folder
 from lab.topology import (
     MYSQL_PORT,
@@ -81,11 +82,15 @@ def django_secrets(site: Site) -> tuple[File, ...]:
 def django_environment(site: Site, node: str, mode: str) -> tuple[tuple[str, str], ...]:
     """The settings that are the same wherever Django runs, and where this one does."""
     topology = site.topology
+    origins = topology.settings.origins
     hosts = (topology.virtual_address, *topology.addresses(topology.names), *topology.names)
+    hosts = tuple(dict.fromkeys((*hosts, *map(host, origins))))
+    trusted = (("APP_CSRF_TRUSTED_ORIGINS", ",".join(origins)),) if origins else ()
     return (
         ("APP_NODE", node),
         ("APP_MODE", mode),
         ("APP_ALLOWED_HOSTS", ",".join(hosts)),
+        *trusted,
         ("APP_SECRET_KEY_FILE", "/run/secrets/django_secret_key"),
         ("APP_MYSQL_HOST", topology.virtual_address),
         ("APP_MYSQL_WRITE_PORT", str(MYSQL_PORT)),

@@ -15,7 +15,7 @@ from lab.tasks.nodes import REPORTS
 from lab.tasks.status import status
 from tests.conftest import TOPOLOGY
 
-STEPS = ["log in", "post", "list", "static", "upload", "slow client", "404", "500"]
+STEPS = ["log in", "tunnel", "post", "list", "static", "upload", "slow client", "404", "500"]
 SHORT = ("unix-socket", "all-in-one", OVERLAY)
 
 

@@ -50,6 +50,15 @@ NODES = ("ubuntu1", "ubuntu10")
         (
             {
                 "time": "2026-11-24T15:19:14.819+00:00",
+                "logger": "access",
+                "request_id": "a-1",
+                **{"method": "GET", "path": "/", "status": 400, "ms": 1.2, "reason": "no host"},
+            },
+            "15:19:14.819 400 GET /  1.2 ms (no host)  a-1",
+        ),
+        (
+            {
+                "time": "2026-11-24T15:19:14.819+00:00",
                 "logger": "project.health",
                 "level": "error",
                 "message": "not ready",
@@ -58,7 +67,7 @@ NODES = ("ubuntu1", "ubuntu10")
             "15:19:14.819 error project.health: not ready  -\n    Traceback:\n    ValueError: x",
         ),
     ],
-    ids=["HAProxy's web", "HAProxy's MySQL", "nginx", "Django's access", "Django"],
+    ids=["HAProxy's web", "HAProxy's MySQL", "nginx", "Django's", "Django's refusal", "Django"],
 )
 def test_json_lines_are_readable(logged, shown):
     assert log_lines.readable(json.dumps(logged)) == shown

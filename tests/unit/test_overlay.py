@@ -36,6 +36,15 @@ def test_django_runs_anywhere_and_says_where():
     assert "ports" not in DJANGO
 
 
+def test_django_is_told_of_other_ways_to_the_site():
+    settings = LAB.settings.model_copy(update={"origins": ("https://lab.example.org",)})
+    stack = STACK.model_copy(update={"settings": settings})
+    site = Site(stack, SITE.images, SECRETS, SITE.release)
+    django = yaml.safe_load(overlay.compose_file(site))["services"]["django"]
+    assert django["environment"]["APP_CSRF_TRUSTED_ORIGINS"] == "https://lab.example.org"
+    assert django["environment"]["APP_ALLOWED_HOSTS"].endswith(",ubuntu4,lab.example.org")
+
+
 def test_nginx_finds_django_by_its_tasks_and_publishes_on_its_own_node():
     assert NGINX["environment"]["UWSGI_URI"] == "tasks.webapp_django:29000"
     assert NGINX["ports"] == [{"target": 80, "published": 80, "mode": "host"}]

@@ -82,8 +82,36 @@ def test_each_mode_wires_its_two_halves_in_its_own_way(node, name, network, publ
     assert dict(container.environment).get("UWSGI_URI") == uwsgi
 
 
-def containers_in(mode):
-    site = Site(LAB.with_mode("ubuntu2", mode), SITE.images, SECRETS, SITE.release)
+# What Django is told without the key. (A container with another record would be replaced.)
+OWN_HOSTS = (
+    "192.168.56.10,192.168.56.11,192.168.56.12,192.168.56.13,192.168.56.14,"
+    "ubuntu1,ubuntu2,ubuntu3,ubuntu4"
+)
+
+
+@pytest.mark.parametrize(
+    ("origins", "hosts", "trusted"),
+    [
+        ((), OWN_HOSTS, None),
+        (
+            ("https://lab.example.org", "https://lab.example.org:8443", "http://ubuntu1:8080"),
+            f"{OWN_HOSTS},lab.example.org",
+            "https://lab.example.org,https://lab.example.org:8443,http://ubuntu1:8080",
+        ),
+    ],
+    ids=["none", "some"],
+)
+@pytest.mark.parametrize("mode", ["default-bridge", "custom-bridge", "unix-socket", "all-in-one"])
+def test_django_is_told_the_site_s_hosts_and_origins(mode, origins, hosts, trusted):
+    django = next(iter(containers_in(mode, origins).values()))
+    told = dict(django.environment)
+    assert (told["APP_ALLOWED_HOSTS"], told.get("APP_CSRF_TRUSTED_ORIGINS")) == (hosts, trusted)
+
+
+def containers_in(mode, origins=()):
+    settings = LAB.settings.model_copy(update={"origins": origins})
+    lab = LAB.model_copy(update={"settings": settings}).with_mode("ubuntu2", mode)
+    site = Site(lab, SITE.images, SECRETS, SITE.release)
     found = plan.plan(site, "ubuntu2").containers
     return {container.name: container for container in found if container.mode}
 

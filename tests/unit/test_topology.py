@@ -139,6 +139,22 @@ MISTAKES = [
         'registry: {address: "registry.example.org"',
         "lab.yml: registry.address: 'registry.example.org' should be HOST:PORT",
     ),
+    (
+        '# origins: ["http://lab.example.org:8080", "https',
+        'origins: ["http://lab.example.org:8080", "ftp',
+        "lab.yml: origins[1]: 'ftp://lab.example.org' should be http or https, a host and perhaps a"
+        " port, such as https://lab.example.org:8443",
+    ),
+    (
+        '# origins: ["http://lab.example.org:8080", "https://lab.example.org"]',
+        "origins: https://lab.example.org",
+        "lab.yml: origins: 'https://lab.example.org' should be a list",
+    ),
+    (
+        '# origins: ["http://lab.example.org:8080", "https://lab.example.org"]',
+        "origins: [8080]",
+        "lab.yml: origins[0]: 8080 should be a valid string",
+    ),
 ]
 
 
@@ -190,6 +206,16 @@ def test_the_delivered_lab_has_these_nodes_and_addresses():
         "ubuntu1:5000",
     )
     assert lab.web_nodes == ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
+
+
+def test_a_lab_has_no_other_ways_than_its_own_unless_it_says_so():
+    listed = '# origins: ["http://lab.example.org:8080", "https://lab.example.org"]'
+    assert listed in DELIVERED
+    assert topology.load(DELIVERED, {}).settings.origins == ()
+    assert topology.load(DELIVERED.replace(listed, listed[2:]), {}).settings.origins == (
+        "http://lab.example.org:8080",
+        "https://lab.example.org",
+    )
 
 
 def test_the_environment_names_and_moves_the_lab():

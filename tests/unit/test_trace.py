@@ -117,6 +117,14 @@ def test_a_request_is_one_timeline_although_a_clock_is_half_a_second_late():
     ]
 
 
+def test_a_refusal_says_why():
+    (line,) = details(("ubuntu2", django(10.529, reason="no host is named")))
+    assert line == (
+        "GET /posts/ 200, custom-bridge: 0 statements, 20.0 ms beside them;"
+        " refused: no host is named"
+    )
+
+
 def test_each_hop_says_what_it_did():
     assert details(*WHOLE) == [
         "GET /posts/ 200, server ubuntu2: read 1, queue 0, connect 2, answer 30",
