@@ -6,14 +6,21 @@ Pure but for reading the sources. Building and pushing is done on the builder (l
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 
 from lab.topology import FOLDER
 
 BASE_SCRIPT = "provision/node/files/lab-base-image"
-IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
+# Patterns of names: what begins with a dot, and what else editors, systems and tools leave beside
+# sources. provision/node-digest reads the file, too, and each Dockerfile.dockerignore that lets
+# folders in ends with them.
+LEFT_OUT = tuple((FOLDER / "provision/left-out").read_text().splitlines())
+SENT = ("images", "django_app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,10 @@ def tag(image: Image, folder: Path = FOLDER) -> str:
     digest = hashlib.sha256(f"{image.suite} {image.target}\n".encode())
     for path in _inputs(image, folder):
         name = str(path.relative_to(folder))
-        digest.update(f"{name} {path.stat().st_mode & 0o111}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        kind = "link" if path.is_symlink() else _mode(path) & 0o111
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        digest.update(f"{name} {kind}\0".encode())
+        digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:12]
 
 
@@ -102,10 +111,39 @@ def _inputs(image: Image, folder: Path) -> Iterator[Path]:
     excluded = tuple(folder / path for path in image.without)
     yield folder / BASE_SCRIPT
     for source in image.sources:
-        for path in (folder / source, *sorted((folder / source).rglob("*"))):
-            left_out = IGNORED & set(path.parts) or any(map(path.is_relative_to, excluded))
-            if path.is_file() and not left_out:
+        for path in _files(folder, source):
+            if not any(map(path.is_relative_to, excluded)):
                 yield path
+
+
+def _files(folder: Path, source: str) -> Iterator[Path]:
+    """A file, or what an image may need of a folder: as git has it, without empty folders."""
+    for path in (folder / source, *sorted((folder / source).rglob("*"))):
+        if (path.is_symlink() or path.is_file()) and not left_out(path.relative_to(folder)):
+            yield path
+
+
+def left_out(path: PurePath) -> bool:
+    """Whether no image needs a path below the project's folder."""
+    return any(fnmatchcase(part, pattern) for part in path.parts for pattern in LEFT_OUT)
+
+
+def _mode(path: Path) -> int:
+    """Git knows the owner's executable bit and no other; the rest is as the umask was."""
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644
+
+
+def copy(folder: Path, target: Path) -> None:
+    """Copies what images may need of the sources, with the modes of a fresh clone of umask 022."""
+    for source in SENT:
+        for path in _files(folder, source):
+            copied = target / path.relative_to(folder)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copied, follow_symlinks=False)
+            if not path.is_symlink():
+                copied.chmod(_mode(path))
+    for made in (path for path in target.rglob("*") if path.is_dir() and not path.is_symlink()):
+        made.chmod(0o755)
 
 
 def tags(folder: Path = FOLDER) -> dict[str, str]:

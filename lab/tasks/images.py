@@ -6,6 +6,8 @@ import json
 import shlex
 import subprocess
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lab import images, plan
 from lab.errors import LabError
@@ -81,10 +83,21 @@ def send_sources(lab: Lab, tags: dict[str, str]) -> None:
     Raises LabError if they are not (or no longer) what the tags were made from.
     """
     lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
-    rsync(f"{FOLDER}/images", f"{FOLDER}/django_app", f"{lab.topology.builder}:{SOURCE}/")
+    send(FOLDER, f"{lab.topology.builder}:{SOURCE}/")
     now = images.tags()
     if edited := [name for name, tag in tags.items() if now[name] != tag]:
         raise LabError(f"{', '.join(edited)}: edited while being sent to the builder: run it again")
+
+
+def send(folder: Path, target: str) -> None:
+    """Brings what images may need of a folder's sources to rsync's target, and takes away the rest.
+
+    By a copy: rsync has no word for "readable by all, and executable if its owner may". Compared
+    by content, as the tags are: an older file that is put back may have the size of the newer one.
+    """
+    with TemporaryDirectory() as copied:
+        images.copy(folder, Path(copied))
+        rsync("--checksum", *(f"{copied}/{name}" for name in images.SENT), target)
 
 
 def rsync(*arguments: str, prune: bool = True) -> str:
@@ -93,7 +106,7 @@ def rsync(*arguments: str, prune: bool = True) -> str:
     prune: what the source does not have goes from the target.
     """
     command = (
-        *("rsync", "--archive", "--itemize-changes", "--exclude=__pycache__", "--timeout=60"),
+        *("rsync", "--archive", "--itemize-changes", "--timeout=60"),
         *(("--delete",) if prune else ()),
         *("--rsh", shlex.join(("ssh", "-F", str(SSH_CONFIG))), *arguments),
     )

@@ -6,8 +6,11 @@ import uuid
 import pytest
 
 from lab import images
-from lab.images import IMAGES
+from lab.containers import File
+from lab.images import IMAGES, LEFT_OUT
 from lab.tasks.images import BUILDER_SOCKET, SOURCE, missing, send_sources
+from tests.lab.sources import Copy
+from tests.unit.test_sources import OF_NO_USE, OF_USE
 
 COPY = "/var/lib/lab/source-of-a-test"
 REFERENCE = "test/webapp_static:changed-style-sheet"
@@ -61,3 +64,34 @@ def test_a_changed_style_sheet_reuses_everything_before_the_sources(report):
 
 def test_nothing_is_missing_from_the_registry(running):
     assert missing(running, images.tags()) == {}
+
+
+def test_a_clone_of_another_umask_where_editors_are_at_work_builds_and_replaces_nothing(
+    running, tmp_path
+):
+    copy = Copy.make(tmp_path / "copy")
+    for folder in ("django_app", "images", "provision"):
+        for name in OF_NO_USE:
+            (copy.folder / folder / name).write_text("x")
+        for path in (copy.folder / folder).rglob("*"):
+            path.chmod(path.stat().st_mode & 0o700)
+    status, run = copy.fab("deploy")
+    assert status == 0, run.output
+    assert not re.search(r"  (build|start|stop|pull) ", run.output), run.output
+
+
+def test_docker_leaves_out_what_the_tags_do(running):
+    """BuildKit's own reading of the patterns that each Dockerfile.dockerignore ends with."""
+    builder, folder = running.builder, f"{COPY}-context"
+    rules = "".join(f"{rule}\n" for rule in ("*", "!app/**", *(f"**/{one}" for one in LEFT_OUT)))
+    files = {"Dockerfile": "FROM scratch\nCOPY . /\n", "Dockerfile.dockerignore": rules}
+    files |= {f"app/{name}": "" for name in (*OF_NO_USE, *OF_USE)}
+    files |= {f"app/folders/{name}/in.py": "" for name in (*OF_NO_USE, *OF_USE)}
+    try:
+        builder.put(File(f"{folder}/{path}", content) for path, content in files.items())
+        output = ("--output", f"type=local,dest={folder}/out")
+        builder.run("docker", "--host", BUILDER_SOCKET, "buildx", "build", *output, folder)
+        found = builder.run("find", f"{folder}/out/app", "-type", "f", "-printf", "%P\\n")
+    finally:
+        builder.run("rm", "--recursive", "--force", folder)
+    assert set(found.splitlines()) == {*OF_USE, *(f"folders/{name}/in.py" for name in OF_USE)}
