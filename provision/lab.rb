@@ -1,19 +1,16 @@
-# What the Vagrantfile needs to know and to check. Reads lab.yml (nodes and subnet only; the rest of
-# it, and every mistake in it, is lab/topology.py's), LAB_NAME and LAB_SUBNET.
+# What the Vagrantfile needs to know and to check.
 require 'fileutils'
 require 'ipaddr'
 require 'json'
 require 'open3'
 require 'set'
 require 'shellwords'
-require 'yaml'
+require_relative 'settings'
 
 module Lab
   FOLDER = File.expand_path('..', __dir__)
   CONFIGURATION = File.join(FOLDER, 'lab.yml')
-  abort "lab: #{CONFIGURATION} is missing: restore it with `git checkout lab.yml`" unless File.exist?(CONFIGURATION)
-
-  SETTINGS = YAML.safe_load(File.read(CONFIGURATION))
+  SETTINGS = Settings.read(CONFIGURATION, ENV)
   NODES = SETTINGS.fetch('nodes')
   NAME = ENV.fetch('LAB_NAME', 'lab')
   SUBNET = ENV.fetch('LAB_SUBNET', SETTINGS.fetch('subnet'))
