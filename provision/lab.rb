@@ -75,7 +75,9 @@ module Lab
   def provision_digest = @provision_digest ||= digest
 
   def digest(*arguments)
-    output, status = Open3.capture2(File.join(FOLDER, 'provision/node-digest'), *arguments)
+    program = File.join(FOLDER, 'provision/node-digest')
+    # As a pair: alone it would be a line of the shell's, which splits it at a blank.
+    output, status = Open3.capture2([program, program], *arguments)
     status.success? or abort 'lab: provision/node-digest failed (see above)'
     output.strip
   end
@@ -149,6 +151,7 @@ module Lab
   # -- before `vagrant up` touches anything -------------------------------------------------------
 
   def preflight
+    check_folder
     check_docker
     check_own_lab
     check_network
@@ -157,6 +160,20 @@ module Lab
     replace_lab_of_another_folder
     build_node_image
     create_network
+  end
+
+  def check_folder
+    refusal = unbearable(FOLDER)
+    abort "lab: #{refusal}" if refusal
+  end
+
+  # As host.sh has it, which says why.
+  def unbearable(folder)
+    path = folder.dup.force_encoding(Encoding::UTF_8)
+    return if path.valid_encoding? && !path.match?(/[[:cntrl:]:"~%\\]|\$\{/)
+
+    "#{path.b.dump} can't hold a lab: clone into a folder whose path has no : \" ~ % \\ ${, " \
+      'no control character, and is UTF-8'
   end
 
   def check_docker

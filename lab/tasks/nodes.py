@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -45,11 +45,19 @@ def boot(lab: Lab) -> None:
             say(milestone[1], line.split(": ", 1)[1].rstrip("."))
         elif line.startswith("lab: "):
             say("lab", line.removeprefix("lab: "))
-    # Without what Ruby or Vagrant may have to warn of.
-    config = [line for line in _vagrant("ssh-config") if line.startswith(("Host ", "  "))]
-    write(remote.SSH_CONFIG, "\n".join(config) + "\n")
+    write(remote.SSH_CONFIG, ssh_config(_vagrant("ssh-config")))
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def ssh_config(lines: Iterable[str]) -> str:
+    """Vagrant's settings for SSH, without what Ruby or Vagrant may have to warn of.
+
+    Vagrant quotes the key's path only if it has a blank; ssh takes more amiss.
+    """
+    settings = (line for line in lines if line.startswith(("Host ", "  ")))
+    quoted = (re.sub(r'^(\s+IdentityFile )([^"].*)$', r'\1"\2"', line) for line in settings)
+    return "\n".join(quoted) + "\n"
 
 
 def _refuse_removed(lab: Lab) -> None:
