@@ -14,15 +14,15 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab import origins
+from lab import origins, plain_yaml
 from lab.errors import LabError
 from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 
 FOLDER = Path(__file__).resolve().parent.parent
 
+PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 # Docker's networks inside a node (provision/node/files/daemon.json).
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
@@ -32,9 +32,14 @@ CASSANDRA_PORT, CASSANDRA_RING_PORT, REGISTRY_PORT = 9042, 7000, 5000
 
 WEB_PROGRAMS = ("django", "nginx", "allinone")
 
-NodeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+# As a host's name, and short enough for the names that are made with it.
+NodeName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
+# Every machine's own, whatever its /etc/hosts says.
+NOT_NODES = ("localhost", "ip6-localhost", "ip6-loopback", "broadcasthost")
 HostNumber = Annotated[int, Field(ge=2, le=254)]
 LabName = re.compile(r"[a-z][a-z0-9-]{0,19}")
+# Networks that Docker makes itself.
+NOT_LABS = ("bridge", "default", "host", "none")
 
 
 class TopologyError(LabError):
@@ -268,7 +273,7 @@ class Topology(Record):
                 )
 
 
-def load(text: str | None = None, environment: Mapping[str, str] | None = None) -> Topology:
+def load(text: str | bytes | None = None, environment: Mapping[str, str] | None = None) -> Topology:
     """The topology that lab.yml and the environment (LAB_NAME, LAB_SUBNET) describe.
 
     Raises TopologyError with every mistake found.
@@ -279,6 +284,7 @@ def load(text: str | None = None, environment: Mapping[str, str] | None = None) 
     subnet_key = "LAB_SUBNET" if "LAB_SUBNET" in environment else "lab.yml: subnet"
     subnet_text = environment.get("LAB_SUBNET", settings.subnet)
     mistakes = [*_name_mistakes(name), *_subnet_mistakes(subnet_key, subnet_text)]
+    mistakes += _replace_mistakes(environment)
     mistakes += [f"lab.yml: {mistake}" for mistake in _node_mistakes(settings)]
     if not mistakes:
         topology = Topology(name=name, subnet=IPv4Network(subnet_text), settings=settings)
@@ -288,23 +294,26 @@ def load(text: str | None = None, environment: Mapping[str, str] | None = None) 
     return topology
 
 
-def parse(text: str) -> Settings:
+def parse(text: str | bytes) -> Settings:
     """lab.yml's keys and types. Raises TopologyError naming each key that is wrong."""
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TopologyError([f"lab.yml: not YAML: {' '.join(str(error).split())}"]) from None
+        document = plain_yaml.load(text.encode() if isinstance(text, str) else text)
+    except plain_yaml.NotPlain as error:
+        raise TopologyError([f"lab.yml: {mistake}" for mistake in error.mistakes]) from None
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
         raise TopologyError([_explain(mistake) for mistake in error.errors()]) from None
 
 
-def _read() -> str:
+def _read() -> bytes:
     path = FOLDER / "lab.yml"
-    if not path.exists():
-        raise TopologyError([f"{path}: missing: restore it with `git checkout lab.yml`"])
-    return path.read_text()
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise TopologyError([f"{path}: missing: restore it with `git checkout lab.yml`"]) from None
+    except OSError as error:
+        raise TopologyError([f"{path}: can't be read: {error.strerror}"]) from None
 
 
 def _explain(mistake: Any) -> str:
@@ -316,7 +325,10 @@ def _explain(mistake: Any) -> str:
     if not key:
         return "lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it"
     if mistake["type"] == "string_pattern_mismatch" and mistake["loc"][0] == "nodes":
-        return f"lab.yml: nodes: {mistake['input']!r} should be a name of a-z, 0-9 and -"
+        return (
+            f"lab.yml: nodes: {mistake['input']!r} should be a name of up to 32 of a-z, 0-9 and -,"
+            " beginning with a letter and not ending with -"
+        )
     if mistake["type"] == "string_pattern_mismatch":
         return f"lab.yml: {key}: {mistake['input']!r} should be HOST:PORT"
     if mistake["type"] == "missing":
@@ -329,6 +341,14 @@ def _explain(mistake: Any) -> str:
 def _name_mistakes(name: str) -> Iterator[str]:
     if not LabName.fullmatch(name):
         yield f"LAB_NAME: {name!r} should be up to 20 of a-z, 0-9 and -, the first one a letter"
+    if name in NOT_LABS:
+        yield f"LAB_NAME: {name!r} is a network of Docker's own: choose another"
+
+
+def _replace_mistakes(environment: Mapping[str, str]) -> Iterator[str]:
+    replace = environment.get("LAB_REPLACE", "yes")
+    if replace != "yes":
+        yield f"LAB_REPLACE: {replace!r} should be yes, or not set"
 
 
 def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
@@ -337,17 +357,21 @@ def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
     except ValueError:
         yield f"{key}: {text!r} should be a network such as 192.168.56.0/24"
         return
-    if subnet.prefixlen != 24:
+    # Docker and Vagrant compare it as a text.
+    if subnet.prefixlen != 24 or text != str(subnet):
         yield f"{key}: {text!r} should be a /24, such as 192.168.56.0/24"
-    if not subnet.is_private or subnet.overlaps(DOCKER_POOL):
+    if not any(subnet.subnet_of(one) for one in PRIVATE) or subnet.overlaps(DOCKER_POOL):
         yield (
-            f"{key}: {text!r} should be a private network outside {DOCKER_POOL},"
-            " which Docker inside the nodes uses"
+            f"{key}: {text!r} should be within {', '.join(map(str, PRIVATE))}, which are private,"
+            f" and outside {DOCKER_POOL}, which Docker inside the nodes uses"
         )
 
 
 def _node_mistakes(settings: Settings) -> Iterator[str]:
     known = ", ".join(settings.nodes)
+    for node in NOT_NODES:
+        if node in settings.nodes:
+            yield f"nodes: {node!r} is every machine's own name: choose another"
     for key, node in _node_references(settings):
         if node not in settings.nodes:
             yield f"{key}: {node!r} is no node; the nodes are {known}"

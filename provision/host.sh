@@ -138,13 +138,28 @@ install_tools() {
   echo "lab: installing the Python tools into .venv"
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "python3 is older than 3.11"
   python3 -m venv --clear .venv
-  # uv installs in a second what takes pip half a minute.
-  .venv/bin/pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
-  .venv/bin/uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
+  # uv installs in a second what takes pip half a minute. As modules: pip's own scripts do not bear
+  # every folder.
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+  .venv/bin/python -m uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
   echo "$wanted" >.venv/requirements
 }
 
+# As lab.rb's check_folder: Python's venv takes a colon for the end of a path, ssh's and its
+# clients' settings take the others for something else.
+check_folder() {
+  local LC_ALL=C folder
+  folder=$(pwd -P && echo .)
+  folder=${folder%??}
+  if [[ $folder == *[[:cntrl:]:\"~%\\]* || $folder == *'${'* ]] ||
+    ! printf %s "$folder" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1; then
+    fail "$(printf %q "$folder") can't hold a lab: clone into a folder whose path has no : \" ~ % \\ \${," \
+      "no control character, and is UTF-8"
+  fi
+}
+
 main() {
+  check_folder
   # shellcheck disable=SC2046  # a list of words
   install_packages $(missing_packages "${1:-}")
   make_environment &

@@ -1,5 +1,4 @@
-# What the Vagrantfile needs to know and to check. Reads lab.yml (nodes and subnet only; the rest of
-# it, and every mistake in it, is lab/topology.py's), LAB_NAME and LAB_SUBNET.
+# What the Vagrantfile needs to know and to check.
 require 'etc'
 require 'fileutils'
 require 'ipaddr'
@@ -7,7 +6,8 @@ require 'json'
 require 'open3'
 require 'set'
 require 'shellwords'
-require 'yaml'
+require_relative 'ownership'
+require_relative 'settings'
 
 module Lab
   FOLDER = File.expand_path('..', __dir__)
@@ -19,13 +19,12 @@ module Lab
   end
 
   CONFIGURATION = File.join(FOLDER, 'lab.yml')
-  abort "lab: #{CONFIGURATION} is missing: restore it with `git checkout lab.yml`" unless File.exist?(CONFIGURATION)
-
-  SETTINGS = YAML.safe_load(File.read(CONFIGURATION))
+  SETTINGS = Settings.read(CONFIGURATION, ENV)
   NODES = SETTINGS.fetch('nodes')
   NAME = ENV.fetch('LAB_NAME', 'lab')
   SUBNET = ENV.fetch('LAB_SUBNET', SETTINGS.fetch('subnet'))
   KEY = File.join(FOLDER, '.lab', 'login_key')
+  LABELLED = ['--filter', "label=lab.name=#{NAME}"].freeze
 
   # What a node takes when the lab is busy (docs/measurements.md), with some room. Its `memory` in
   # lab.yml is a limit that it does not come near.
@@ -86,7 +85,9 @@ module Lab
   def provision_digest = @provision_digest ||= digest
 
   def digest(*arguments)
-    output, status = Open3.capture2(File.join(FOLDER, 'provision/node-digest'), *arguments)
+    program = File.join(FOLDER, 'provision/node-digest')
+    # As a pair: alone it would be a line of the shell's, which splits it at a blank.
+    output, status = Open3.capture2([program, program], *arguments)
     status.success? or abort 'lab: provision/node-digest failed (see above)'
     output.strip
   end
@@ -148,7 +149,10 @@ module Lab
 
   # Not while a node of a lab of this name is left, a stopped one or another folder's too.
   def remove_network
-    labelled('network', 'ls').each { |id, _| docker('network', 'rm', id) } if nodes.empty?
+    return if nodes.any?
+
+    output, = docker('network', 'ls', '--quiet', *LABELLED)
+    docker('network', 'rm', *output.split)
   end
 
   # Vagrant inspects every container of the machine for port collisions, and dies when one that is
@@ -157,17 +161,44 @@ module Lab
     VagrantPlugins::DockerProvider::Driver.prepend(Module.new { def read_used_ports = Hash.new { Set.new } })
   end
 
-  # -- before `vagrant up` touches anything -------------------------------------------------------
+  # -- before Vagrant touches anything ------------------------------------------------------------
+
+  def check(command)
+    case command
+    when 'up' then preflight
+    when 'destroy', 'halt', 'provision', 'reload', 'resume', 'suspend'
+      check_docker if command == 'destroy'
+      check_own_lab
+      check_no_copy
+    end
+  end
 
   def preflight
+    check_folder
     check_docker
     check_own_lab
+    check_owner
+    check_login_key
     check_network
     check_subnet
     check_room
-    replace_lab_of_another_folder
+    replace_strangers
     build_node_image
     create_network
+  end
+
+  def check_folder
+    refusal = unbearable(FOLDER)
+    abort "lab: #{refusal}" if refusal
+  end
+
+  # As host.sh has it, which says why.
+  def unbearable(folder)
+    path = folder.dup.force_encoding(Encoding::UTF_8)
+    return if path.valid_encoding? && !path.match?(/[[:cntrl:]:"~%\\]|\$\{/)
+
+    "#{path.b.dump} can't hold a lab: clone into a folder whose path has no : \" ~ % \\ ${, " \
+      'no control character, and is UTF-8'
   end
 
   def check_docker
@@ -196,18 +227,53 @@ module Lab
 
   # The containers that this folder's Vagrant knows as its machines.
   def known
-    Dir[File.join(FOLDER, '.vagrant/machines/*/docker/id')].map { |file| File.read(file).strip }
+    Dir.glob('.vagrant/machines/*/docker/id', base: FOLDER).map { |file| File.read(File.join(FOLDER, file)).strip }
   end
 
-  def labelled(*command)
-    output, = docker(*command, '--filter', "label=lab.name=#{NAME}", '--format', '{{.ID}}|{{.Label "lab.folder"}}')
-    output.lines.map { |line| line.strip.split('|') }
+  def nodes
+    mine = known
+    output, = docker('ps', '--all', '--no-trunc', *LABELLED, '--format', '{{.ID}} {{.State}} {{.Label "lab.folder"}}')
+    output.lines(chomp: true).map do |line|
+      id, state, folder = line.split(' ', 3)
+      Ownership::Node.new(id:, folder: folder.to_s, running: !%w[created exited dead].include?(state), known: mine.include?(id))
+    end
   end
 
-  # A node of this name that this folder's Vagrant does not know, dead or alive, is in the way.
-  def strangers = nodes.reject { |id, _| known.include?(id) }
+  # Nodes of this name, dead or alive, that are not this folder's, or that its Vagrant has forgotten.
+  def strangers = nodes.reject { |node| Ownership.whose(node, FOLDER) == :own }
 
-  def nodes = labelled('ps', '--all', '--no-trunc')
+  def check_owner
+    found = strangers
+    return if found.empty? || ENV['LAB_REPLACE'] == 'yes'
+
+    refusal = Ownership.refusal(NAME, found, FOLDER, since(found))
+    abort "lab: #{refusal}" if refusal
+  end
+
+  # Since when the first of the nodes that run does, or the last of them stands.
+  def since(nodes)
+    running = nodes.select(&:running)
+    key, whole, pick = running.any? ? ['StartedAt', running, :min] : ['FinishedAt', nodes, :max]
+    output, = docker('inspect', '--format', "{{.State.#{key}}}", *whole.map(&:id))
+    output.split.map { |time| Time.parse(time) }.send(pick)&.localtime&.strftime('%Y-%m-%d %H:%M')
+  end
+
+  # What came with a copy of another folder's .vagrant is that folder's.
+  def check_no_copy
+    node = nodes.find { |one| one.known && Ownership.whose(one, FOLDER) == :another } or return
+    abort "lab: the lab '#{NAME}' belongs to #{node.folder}, and .vagrant here is a copy of its: it is left alone"
+  end
+
+  # Docker looks for it where the lab was booted, whenever a node starts.
+  def check_login_key
+    node = nodes.find do |one|
+      !one.running && one.known && Ownership.whose(one, FOLDER) == :own && !File.file?(File.join(one.folder, '.lab/login_key.pub'))
+    end
+    return unless node
+
+    abort "lab: the nodes were made in #{node.folder} and look for their login key there: " \
+          "bring the folder back, or `ln -s #{FOLDER.shellescape} #{node.folder.shellescape}`"
+  end
 
   # A network of the lab's name has to be the lab's, or go with the lab that is to be replaced.
   def check_network
@@ -256,7 +322,7 @@ module Lab
   end
 
   def check_room
-    return unless labelled('ps').empty?
+    return if nodes.any?(&:running)
 
     root, = docker('info', '--format', '{{.DockerRootDir}}')
     memory = File.read('/proc/meminfo')[/^MemAvailable:\s+(\d+)/, 1].to_i / 1024
@@ -271,12 +337,12 @@ module Lab
   end
 
   # Not warn: Vagrant silences it.
-  def replace_lab_of_another_folder
+  def replace_strangers
     found = strangers
     return if found.empty?
 
-    $stderr.puts "lab: replacing the lab '#{NAME}' left by #{found.map(&:last).uniq.join(', ')} (#{found.size} nodes)"
-    docker('rm', '--force', '--volumes', *found.map(&:first))
+    $stderr.puts "lab: replacing the lab '#{NAME}' of #{found.map(&:folder).uniq.join(', ')} (#{found.size} nodes)"
+    docker('rm', '--force', '--volumes', *found.map(&:id))
     remove_network
   end
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from socket import gethostname
 
-from lab import images, plan, releases, remote, secrets, topology
+from lab import images, ownership, plan, releases, remote, secrets, topology
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.errors import LabError, user
@@ -48,7 +48,7 @@ class Lab:
 
     @cached_property
     def nodes(self) -> dict[str, Node]:
-        self.require_route()
+        self.require_up()
         return {name: Node(name) for name in self.topology.names}
 
     def reconnect(self) -> None:
@@ -56,12 +56,13 @@ class Lab:
         for node in self.__dict__.pop("nodes", {}).values():
             node.close()
 
-    def require_route(self) -> None:
-        """Raises LabError unless the lab's network is this machine's own neighbour.
+    def require_up(self) -> None:
+        """Raises LabError unless this folder's lab is up: its network is this machine's neighbour.
 
         While no lab is up, its addresses would be looked for beyond the default route, where
         something might even answer.
         """
+        ownership.require_own(self.topology.name)
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)
         try:
             found = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -81,7 +82,7 @@ class Lab:
         gone = f"{self.topology.builder}, which keeps the lab's lock, went away"
         lost = lost or partial(interrupt, gone)
         who = f"{user(os.getuid())} on {gethostname()}"
-        self.require_route()
+        self.require_up()
         # A connection of its own, which outlives `reconnect`.
         keeper = Node(self.topology.builder)
         with closing(keeper), keeper.holding("lab-lock", f"fab {task}", who, lost=lost):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from lab import ownership
 from lab.errors import LabError
 from lab.progress import say
 from lab.tasks.context import Lab
@@ -13,6 +14,8 @@ from lab.topology import FOLDER
 
 def destroy(lab: Lab) -> None:
     """Removes nodes, network and secrets; the named volumes with the caches stay."""
+    name = lab.topology.name
+    ownership.require_own(name)
     if shutil.which("vagrant") is None:
         raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
     command = ("vagrant", "destroy", "--force", "--parallel")
@@ -20,7 +23,6 @@ def destroy(lab: Lab) -> None:
     if done.returncode != 0:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise LabError(f"vagrant destroy: {' '.join(last).removeprefix('lab: ')}")
-    name = lab.topology.name
     _remove_what_vagrant_does_not_know(name)
     for folder in ("secrets", "ca"):
         shutil.rmtree(FOLDER / ".lab" / folder, ignore_errors=True)
@@ -33,19 +35,12 @@ def destroy(lab: Lab) -> None:
 
 
 def _remove_what_vagrant_does_not_know(name: str) -> None:
-    """This folder's nodes whose .vagrant is gone. A lab of the same name that stands in another
-    folder is somebody's: it is left alone."""
+    """This folder's nodes whose .vagrant is gone, and the network that they were in."""
     if shutil.which("docker") is None:
         return
-    for container in _ids(name, "ps", "--all", f"--filter=label=lab.folder={FOLDER}"):
-        subprocess.run(("docker", "rm", "--force", "--volumes", container), check=True)
-    if _ids(name, "ps", "--all"):
-        raise LabError(f"the lab '{name}' of another folder is left alone: run this in its folder")
-    for network in _ids(name, "network", "ls"):
+    for machine in ownership.of_this_folder(name):
+        subprocess.run(("docker", "rm", "--force", "--volumes", machine.identity), check=True)
+    listing = ("docker", "network", "ls", "--quiet", f"--filter=label=lab.name={name}")
+    networks = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
+    for network in networks:
         subprocess.run(("docker", "network", "rm", network), capture_output=True, check=False)
-
-
-def _ids(name: str, *command: str) -> list[str]:
-    """Ids of what carries the lab's label."""
-    listing = ("docker", *command, "--quiet", "--no-trunc", f"--filter=label=lab.name={name}")
-    return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()

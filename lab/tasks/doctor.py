@@ -45,7 +45,7 @@ def examine(lab: Lab) -> tuple[Check, ...]:
 
 
 def gather(lab: Lab) -> Facts:
-    lab.require_route()
+    lab.require_up()
     # It would print a traceback for each node that does not greet.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     paths = _paths(lab)

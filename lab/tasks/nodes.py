@@ -7,11 +7,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from lab import remote
+from lab import ownership, remote
 from lab.errors import LabError
 from lab.private import write
 from lab.progress import say, together
@@ -27,6 +27,8 @@ REPORTS = FOLDER / ".lab" / "reports"
 MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
+# What ours says meanwhile; all else that begins so is why it ends.
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
 
 
 def boot(lab: Lab) -> None:
@@ -43,13 +45,21 @@ def boot(lab: Lab) -> None:
     for line in _vagrant("up"):
         if milestone := MILESTONES.match(line):
             say(milestone[1], line.split(": ", 1)[1].rstrip("."))
-        elif line.startswith("lab: "):
-            say("lab", line.removeprefix("lab: "))
-    # Without what Ruby or Vagrant may have to warn of.
-    config = [line for line in _vagrant("ssh-config") if line.startswith(("Host ", "  "))]
-    write(remote.SSH_CONFIG, "\n".join(config) + "\n")
+        elif own := OWN_MILESTONES.match(line):
+            say("lab", own[1])
+    write(remote.SSH_CONFIG, ssh_config(_vagrant("ssh-config")))
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def ssh_config(lines: Iterable[str]) -> str:
+    """Vagrant's settings for SSH, without what Ruby or Vagrant may have to warn of.
+
+    Vagrant quotes the key's path only if it has a blank; ssh takes more amiss.
+    """
+    settings = (line for line in lines if line.startswith(("Host ", "  ")))
+    quoted = (re.sub(r'^(\s+IdentityFile )([^"].*)$', r'\1"\2"', line) for line in settings)
+    return "\n".join(quoted) + "\n"
 
 
 def _refuse_removed(lab: Lab) -> None:
@@ -68,7 +78,10 @@ def _refuse_remade(lab: Lab) -> None:
     """What a container was made with can't be changed while it lives (docker provider).
 
     Names one node at a time, and none while another is away: its data come from the others.
+    Another folder's are Vagrant's to refuse.
     """
+    if ownership.foreign(lab.topology.name):
+        return
     command = (FOLDER / "provision" / "node-digest", "image")
     tag = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     made = {
@@ -130,7 +143,7 @@ def provision(lab: Lab) -> None:
 
 def _all_answer(lab: Lab) -> bool:
     try:
-        lab.require_route()
+        lab.require_up()
         together({name: partial(_expect_address, lab, node) for name, node in lab.nodes.items()})
     except LabError:
         return False
@@ -168,6 +181,8 @@ def _vagrant(*arguments: str) -> Iterator[str]:
             lines.append(line.rstrip())
             yield lines[-1]
     if process.returncode != 0:
+        if lines and lines[-1].startswith("lab: "):
+            raise LabError(lines[-1].removeprefix("lab: "))
         last = "\n".join([line for line in lines if line][-6:])
         raise LabError(
             f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n{last}"

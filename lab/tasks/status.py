@@ -141,7 +141,7 @@ def as_found(topology: Topology, node: str, modes: Collection[str], *, stack: bo
 
 def status(lab: Lab) -> Status:
     """Looks at all nodes at the same time."""
-    lab.require_route()
+    lab.require_up()
     found = together({name: partial(_look, lab, name) for name in lab.topology.names})
     release = lab.current_release() if found[lab.topology.builder] else None
     stack = any(seen.stack for seen in found.values() if seen)

@@ -63,7 +63,7 @@ class View:
 
 def show(lab: Lab, seconds: float, *, once: bool) -> None:
     """Until Ctrl-C, or for so many seconds (0: no end); once: prints it and ends."""
-    lab.require_route()
+    lab.require_up()
     view = View(lab)
     console = Console(width=None if sys.stdout.isatty() else 160)
     if once or not console.is_terminal:

@@ -28,7 +28,7 @@ expect.set_options(timeout=15_000)
 @pytest.fixture(scope="session", autouse=True)
 def _a_lab_of_our_own():
     """Nothing is sent to the lab's addresses unless its network is this machine's neighbour."""
-    Lab(TOPOLOGY).require_route()
+    Lab(TOPOLOGY).require_up()
 
 
 @pytest.fixture(scope="session")

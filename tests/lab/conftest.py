@@ -10,7 +10,7 @@ from tests.conftest import TOPOLOGY
 def running():
     """The lab as a task has it. Nothing is sent unless its network is this machine's neighbour."""
     lab = Lab(TOPOLOGY)
-    lab.require_route()
+    lab.require_up()
     return lab
 
 

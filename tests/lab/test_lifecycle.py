@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from ipaddress import ip_network
 from pathlib import Path
@@ -27,10 +28,20 @@ NODE = TOPOLOGY.names[-1]
 
 
 def vagrant(*arguments, folder=FOLDER, **environment):
+    return in_folder(folder, ("vagrant", *arguments), environment)
+
+
+def fab(*arguments, folder, **environment):
+    return in_folder(folder, (Path(sys.executable).parent / "fab", *arguments), environment)
+
+
+def in_folder(folder, command, environment):
+    """Exit status and output of a command that is not told to replace another folder's lab."""
+    inherited = {name: value for name, value in os.environ.items() if name != "LAB_REPLACE"}
     done = subprocess.run(
-        ("vagrant", *arguments),
+        command,
         cwd=folder,
-        env=os.environ | environment,
+        env=inherited | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -96,10 +107,12 @@ def second():
 @pytest.fixture
 def clone(tmp_path):
     """This project in another folder, as a second clone would have it."""
-    folder = tmp_path / "clone"
+    return cloned(FOLDER, tmp_path / "someone's (second) clone")
+
+
+def cloned(folder, to):
     ignored = shutil.ignore_patterns(".git", ".lab", ".vagrant", ".venv", "__pycache__")
-    shutil.copytree(FOLDER, folder, ignore=ignored)
-    return folder
+    return shutil.copytree(folder, to, ignore=ignored)
 
 
 @pytest.fixture
@@ -109,22 +122,114 @@ def second_clone(clone, second):
     vagrant("destroy", "--force", folder=clone, **second)
 
 
-def test_a_second_lab_runs_beside_this_one_and_another_folder_s_is_replaced(
+def test_a_second_lab_runs_beside_this_one_and_is_replaced_if_told_or_left_behind(
     second_clone, second, running, tmp_path
 ):
     assert vagrant("up", NODE, folder=second_clone, **second)[0] == 0
-    third = tmp_path / "third"
-    shutil.copytree(second_clone, third, ignore=shutil.ignore_patterns(".lab", ".vagrant"))
-    replaced(third, second_clone, second)
+    third = cloned(second_clone, tmp_path / "third")
+    replaced(third, second_clone, second | {"LAB_REPLACE": "yes"})
+    shutil.rmtree(third)
     docker("kill", f"{SECOND}-{NODE}")
     replaced(second_clone, third, second)
     assert status(running).healthy
 
 
-def replaced(by, old, second):
-    ended, said = vagrant("up", NODE, folder=by, **second)
+def replaced(by, old, environment):
+    ended, said = vagrant("up", NODE, folder=by, **environment)
     assert ended == 0, said
-    assert f"replacing the lab '{SECOND}' left by {old} (1 nodes)" in said
+    assert f"replacing the lab '{SECOND}' of {old} (1 nodes)" in said
+
+
+def test_a_folder_that_was_renamed_keeps_its_lab(second_clone, second, tmp_path):
+    assert vagrant("up", NODE, folder=second_clone, **second)[0] == 0
+    (node,) = docker("inspect", "--format", "{{.Id}}", f"{SECOND}-{NODE}")
+    renamed = second_clone.rename(tmp_path / "renamed")
+    try:
+        assert vagrant("up", NODE, folder=renamed, **second)[0] == 0
+        docker("kill", node)
+        ended, said = vagrant("up", NODE, folder=renamed, **second)
+        assert (
+            ended,
+            f"look for their login key there: bring the folder back, or `ln -s {renamed}" in said,
+        ) == (1, True)
+        second_clone.symlink_to(renamed)
+        assert vagrant("up", NODE, folder=renamed, **second)[0] == 0
+        assert docker("ps", "--quiet", "--no-trunc", f"--filter=name={SECOND}-{NODE}") == [node]
+    finally:
+        second_clone.unlink(missing_ok=True)
+        renamed.rename(second_clone)
+
+
+@pytest.fixture
+def made_by(second):
+    """Makes a container that bears the second lab's name, of some folder; removes it afterwards."""
+    made = []
+
+    def make(folder, *, runs):
+        (tag,) = docker_tag()
+        labels = {"lab.name": SECOND, "lab.folder": folder, "lab.subnet": second["LAB_SUBNET"]}
+        (node,) = docker(
+            *("run", "--detach", "--network=none", "--entrypoint=sleep"),
+            *(f"--label={key}={value}" for key, value in labels.items()),
+            *(f"lab-node:{tag}", "infinity"),
+        )
+        made.append(node)
+        if not runs:
+            docker("kill", node)
+        return node
+
+    yield make
+    docker("rm", "--force", *made)
+
+
+def docker_tag():
+    command = (FOLDER / "provision" / "node-digest", "image")
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("made", "whose"),
+    [
+        ((FOLDER, True), f"belongs to {FOLDER}, and runs since 20"),
+        ((FOLDER, False), f"belongs to {FOLDER}, and is halted since 20"),
+        (
+            ("/no/folder", True),
+            "belongs to /no/folder, which is not there (renamed, or not mounted?),",
+        ),
+    ],
+    ids=["running", "halted", "of a folder that is gone, running"],
+)
+def test_what_holds_data_is_left_alone_and_its_folder_named(clone, second, made_by, made, whose):
+    folder, runs = made
+    node = made_by(folder, runs=runs)
+    seen = docker("inspect", "--format", "{{.State.StartedAt}} {{.State.Status}}", node)
+    said = refusal(clone, second)
+    assert whose in said
+    assert "LAB_NAME=two LAB_SUBNET=192.168.57.0/24" in said
+    assert "`LAB_REPLACE=yes make up`" in said
+    for task in ("status", "deploy", "destroy", "doctor", "verify"):
+        ended, said = fab(task, folder=clone, **second)
+        assert (ended, said.count("\n"), "make up" in said) == (1, 1, False), said
+        assert f"lab: the lab '{SECOND}' belongs to {folder}" in said
+    ended, said = fab("up", folder=clone, **second)
+    assert (ended, said.count("lab: the lab")) == (1, 1)
+    assert docker("inspect", "--format", "{{.State.StartedAt}} {{.State.Status}}", node) == seen
+
+
+def test_a_copy_of_a_lab_s_folder_does_not_take_its_nodes(clone, second, made_by):
+    node = made_by(FOLDER, runs=True)
+    known = clone / ".vagrant" / "machines" / NODE / "docker" / "id"
+    known.parent.mkdir(parents=True)
+    known.write_text(node)
+    for command in (("up",), ("destroy", "--force"), ("halt",), ("--no-tty", "destroy", "--force")):
+        ended, said = vagrant(*command, folder=clone, **second)
+        assert (ended, f"belongs to {FOLDER}" in said) == (1, True), said
+    assert docker("inspect", "--format", "{{.State.Running}}", node) == ["true"]
+
+
+def test_what_replaces_is_told_by_yes_alone(clone, second):
+    said = refusal(clone, second | {"LAB_REPLACE": "no"})
+    assert said == 'lab: LAB_REPLACE: "no" should be yes, or not set'
 
 
 def refusal(folder, environment):
@@ -159,13 +264,17 @@ def test_a_machine_without_docker_is_refused(clone, second):
 
 def test_a_machine_with_too_little_memory_and_disk_is_refused(clone, second):
     settings = yaml.safe_load((clone / "lab.yml").read_text())
-    # More than any machine has room for: how many addresses there are is looked at later.
-    settings["nodes"] = {f"node{number}": {"host": 11, "memory": 1024} for number in range(20_000)}
+    # As many as there are addresses: few machines have the room.
+    settings["nodes"] = {f"n{number}": {"host": number, "memory": 1024} for number in range(2, 255)}
+    settings["builder"] = "n2"
     (clone / "lab.yml").write_text(yaml.safe_dump(settings))
     said = refusal(clone, second)
-    assert "no room for 20000 nodes" in said
-    assert re.search(r"\d+ MiB of memory are free and \d+ needed", said)
-    assert re.search(r"\d+ MiB below /\S+ are free and \d+ needed", said)
+    assert "no room for 253 nodes" in said
+    assert re.search(r"\d+ MiB of memory are free and 388608 needed", said)
+    free = shutil.disk_usage(*docker("info", "--format", "{{.DockerRootDir}}")).free // 2**20
+    assert (free < 777216) == bool(
+        re.search(r"\d+ MiB below /\S+ are free and 777216 needed", said)
+    )
 
 
 @pytest.mark.parametrize(

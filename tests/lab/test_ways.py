@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from lab import docker
-from lab.client import Client
+from lab.client import Client, opener
 from lab.modes import web
 from lab.remote import wait_until
 from lab.tasks.context import Lab
@@ -69,7 +69,7 @@ class TlsClient(Client):
         self.base = origin
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        self._opener = urllib.request.build_opener(
+        self._opener = opener(
             urllib.request.HTTPCookieProcessor(self.cookies),
             urllib.request.HTTPSHandler(context=context),
         )

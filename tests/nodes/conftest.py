@@ -22,7 +22,7 @@ SSH = ("ssh", "-F", str(FOLDER / ".lab" / "ssh_config"))
 @pytest.fixture(scope="session", autouse=True)
 def _a_lab_of_our_own():
     """Nothing is sent to the lab's addresses unless its network is this machine's neighbour."""
-    Lab(TOPOLOGY).require_route()
+    Lab(TOPOLOGY).require_up()
 
 
 @cache

@@ -100,6 +100,12 @@ def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
     assert (ended.returncode, ended.stderr.strip()) == (1, line)
 
 
+def test_another_word_than_yes_does_not_replace_a_lab():
+    ended = fab("status", LAB_REPLACE="please")
+    line = "lab: LAB_REPLACE: 'please' should be yes, or not set"
+    assert (ended.returncode, ended.stderr.strip()) == (1, line)
+
+
 def test_every_fault_is_listed_with_who_is_hit_and_what_is_done():
     listed = fab("drill", "--list").stdout.splitlines()
     assert len(listed) == 72

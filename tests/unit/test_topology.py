@@ -27,7 +27,36 @@ MISTAKES = [
     (
         "  ubuntu4: {",
         "  ubuntu 4: {",
-        "lab.yml: nodes: 'ubuntu 4' should be a name of a-z, 0-9 and -",
+        "lab.yml: nodes: 'ubuntu 4' should be a name of up to 32 of a-z, 0-9 and -,"
+        " beginning with a letter and not ending with -",
+    ),
+    (
+        "  ubuntu4: {",
+        "  ubuntu-: {",
+        "lab.yml: nodes: 'ubuntu-' should be a name of up to 32 of a-z, 0-9 and -,"
+        " beginning with a letter and not ending with -",
+    ),
+    (
+        "  ubuntu4: {",
+        f"  u{'4' * 32}: {{",
+        "lab.yml: nodes: 'u44444444444444444444444444444444' should be a name of up to 32"
+        " of a-z, 0-9 and -, beginning with a letter and not ending with -",
+    ),
+    (
+        "  ubuntu4: {",
+        "  localhost: {",
+        "lab.yml: nodes: 'localhost' is every machine's own name: choose another",
+    ),
+    (
+        "  ubuntu4: {",
+        "  ubuntu3: {",
+        "lab.yml: line 15: ubuntu3 is there already, in line 14: rename or remove one",
+    ),
+    (
+        "host: 11,",
+        "host: 011,",
+        "lab.yml: line 12: 011 may be read in more than one way:"
+        " write a number as 11 or 0.5, and any other value in quotes",
     ),
     (
         "mode: custom-bridge",
@@ -74,8 +103,9 @@ MISTAKES = [
     (
         "192.168.56.0/24",
         "10.199.7.0/24",
-        "lab.yml: subnet: '10.199.7.0/24' should be a private network outside 10.199.0.0/16,"
-        " which Docker inside the nodes uses",
+        "lab.yml: subnet: '10.199.7.0/24' should be within 10.0.0.0/8, 172.16.0.0/12,"
+        " 192.168.0.0/16, which are private, and outside 10.199.0.0/16, which Docker inside the"
+        " nodes uses",
     ),
     (
         "nginx: ubuntu4",
@@ -188,7 +218,7 @@ def test_what_is_not_yaml_is_said_to_be_none_in_one_line():
     with pytest.raises(TopologyError) as error:
         topology.load("nodes: [", {})
     assert len(error.value.mistakes) == 1
-    assert error.value.mistakes[0].startswith("lab.yml: not YAML: ")
+    assert error.value.mistakes[0].startswith("lab.yml: line 1: not YAML: ")
     assert "\n" not in error.value.mistakes[0]
 
 

@@ -1,0 +1,90 @@
+# What the Vagrantfile goes by: of lab.yml the nodes, the subnet and the builder, and of the
+# environment LAB_NAME, LAB_SUBNET and LAB_REPLACE. The rest of lab.yml is lab/topology.py's.
+require_relative 'plain_yaml'
+
+module Settings
+  # As lab/topology.py has them.
+  NODE = /\A[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?\z/
+  NOT_NODES = %w[localhost ip6-localhost ip6-loopback broadcasthost].freeze
+  LAB = /\A[a-z][a-z0-9-]{0,19}\z/
+  NOT_LABS = %w[bridge default host none].freeze
+  BYTE = /(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])/
+  PRIVATE = %r{\A(?:10\.#{BYTE}|172\.(?:1[6-9]|2[0-9]|3[01])|192\.168)\.#{BYTE}\.0/24\z}
+  DOCKER_POOL = '10.199.'
+
+  # The settings that a file holds. Ends the program with its mistakes, a line each.
+  def self.read(file, environment)
+    settings = PlainYaml.load(File.binread(file))
+    found = mistakes(settings, environment)
+    abort "lab: #{found.join("\n")}" if found.any?
+    settings
+  rescue PlainYaml::NotPlain => e
+    abort "lab: #{e.mistakes.map { |mistake| "lab.yml: #{mistake}" }.join("\n")}"
+  rescue Errno::ENOENT
+    abort "lab: #{file} is missing: restore it with `git checkout lab.yml`"
+  rescue SystemCallError => e
+    abort "lab: #{file} can't be read: #{e.message}"
+  end
+
+  def self.mistakes(settings, environment)
+    return ['lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it'] unless settings.is_a?(Hash)
+
+    in_environment(environment) + of_subnet(settings, environment) + of_nodes(settings['nodes'], settings['builder'])
+  end
+
+  def self.in_environment(environment)
+    name, replace = environment.values_at('LAB_NAME', 'LAB_REPLACE')
+    found = []
+    if name && !name.b.match?(LAB)
+      found << "LAB_NAME: #{name.b.dump} should be up to 20 of a-z, 0-9 and -, the first one a letter"
+    elsif NOT_LABS.include?(name)
+      found << "LAB_NAME: #{name.dump} is a network of Docker's own: choose another"
+    end
+    found << "LAB_REPLACE: #{replace.b.dump} should be yes, or not set" unless [nil, 'yes'].include?(replace)
+    found
+  end
+
+  def self.of_subnet(settings, environment)
+    key = environment.key?('LAB_SUBNET') ? 'LAB_SUBNET' : 'lab.yml: subnet'
+    subnet = environment.fetch('LAB_SUBNET', settings['subnet'])
+    return [] if subnet.is_a?(String) && subnet.b.match?(PRIVATE) && !subnet.start_with?(DOCKER_POOL)
+
+    ["#{key}: #{subnet.to_s.b.dump} should be a private /24 outside 10.199.0.0/16, such as 192.168.56.0/24"]
+  end
+
+  def self.of_nodes(nodes, builder)
+    unless nodes.is_a?(Hash) && nodes.any?
+      return ['lab.yml: nodes: should be a mapping of names to host and memory, as `git show HEAD:lab.yml` has it']
+    end
+
+    found = nodes.flat_map { |name, node| of_node(name, node) }
+    found += of_hosts(nodes) if found.empty?
+    found << "lab.yml: builder: #{builder.inspect} is no node; the nodes are #{nodes.keys.join(', ')}" unless nodes.key?(builder)
+    found
+  end
+
+  def self.of_node(name, node)
+    key = "lab.yml: nodes: #{name.to_s.dump}"
+    unless name.is_a?(String) && name.match?(NODE)
+      return ["#{key} should be a name of up to 32 of a-z, 0-9 and -, beginning with a letter and not ending with -"]
+    end
+    return ["#{key} is every machine's own name: choose another"] if NOT_NODES.include?(name)
+    return ["lab.yml: nodes.#{name}: should be a mapping such as {host: 11, memory: 2048}"] unless node.is_a?(Hash)
+
+    host, memory = node.values_at('host', 'memory')
+    found = []
+    found << "lab.yml: nodes.#{name}.host: #{host.inspect} should be a number from 2 to 254" unless host.is_a?(Integer) && host.between?(2, 254)
+    found << "lab.yml: nodes.#{name}.memory: #{memory.inspect} should be a number from 1024 on" unless memory.is_a?(Integer) && memory >= 1024
+    found
+  end
+
+  def self.of_hosts(nodes)
+    owners = {}
+    nodes.filter_map do |name, node|
+      owner = owners[node['host']] ||= name
+      "lab.yml: nodes.#{name}.host: #{node['host']} is nodes.#{owner}.host's already: choose another, 2 to 254" if owner != name
+    end
+  end
+
+  private_class_method :in_environment, :of_subnet, :of_nodes, :of_node, :of_hosts
+end

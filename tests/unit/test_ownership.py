@@ -1,0 +1,183 @@
+"""Whose a lab is, and what Vagrant and the tasks say of one that is another folder's."""
+
+import pytest
+
+from lab import ownership
+from lab.ownership import Machine
+from tests.unit import ruby
+
+SINCE = "2026-11-30 10:09"
+
+# (the folder that made it, whether Vagrant knows it here, whose it is)
+WHOSE = [
+    ("here", True, "own"),
+    ("here", False, "lost"),
+    ("link to here", True, "own"),
+    ("link to here", False, "lost"),
+    # Another work tree of the same lab.
+    ("with the same .vagrant", True, "own"),
+    ("other", False, "another"),
+    # A copy of a folder has its .vagrant, and is not that folder.
+    ("other", True, "another"),
+    ("removed", False, "gone"),
+    # Renamed: it is here now.
+    ("removed", True, "own"),
+    # A disk that is not mounted, or what Docker made for the login key's sake.
+    ("empty", False, "gone"),
+    ("empty", True, "own"),
+    ("file", False, "gone"),
+    # What can't be looked into may be there.
+    ("endless", False, "another"),
+    ("", False, "gone"),
+]
+
+ANOTHER = "boot another one with LAB_NAME=two LAB_SUBNET=192.168.57.0/24"
+REPLACE = "or have it replaced, its data too: `LAB_REPLACE=yes make up`"
+# (the folder, running, known, what Vagrant says before it replaces the lab, or None)
+REFUSALS = [
+    (
+        "other",
+        True,
+        False,
+        f"the lab 'lab' belongs to ROOT/other, and runs since {SINCE}: {ANOTHER},"
+        f" remove that one by `make destroy` in its folder, {REPLACE}",
+    ),
+    (
+        "other",
+        False,
+        False,
+        f"the lab 'lab' belongs to ROOT/other, and is halted since {SINCE}: {ANOTHER},"
+        f" remove that one by `make destroy` in its folder, {REPLACE}",
+    ),
+    (
+        "other",
+        True,
+        True,
+        f"the lab 'lab' belongs to ROOT/other, and runs since {SINCE}: remove .lab and .vagrant"
+        f" here, which are copies, and {ANOTHER},"
+        f" remove that one by `make destroy` in its folder, {REPLACE}",
+    ),
+    (
+        "removed",
+        True,
+        False,
+        "the lab 'lab' belongs to ROOT/removed, which is not there (renamed, or not mounted?),"
+        f" and runs since {SINCE}: {ANOTHER}, bring that folder back, {REPLACE}",
+    ),
+    ("removed", False, False, None),
+    ("empty", False, False, None),
+    (
+        "here",
+        False,
+        False,
+        "the lab 'lab' belongs to this folder, whose .vagrant does not know it any more,"
+        f" and is halted since {SINCE}: {ANOTHER} in another clone, remove it by `make destroy`,"
+        f" {REPLACE}",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Folders that have, had or never had a lab."""
+    root = tmp_path_factory.mktemp("root")
+    for folder in ("here", "other", "with the same .vagrant"):
+        (root / folder).mkdir()
+        (root / folder / "Vagrantfile").touch()
+    (root / "here" / ".vagrant").mkdir()
+    (root / "other" / ".vagrant").mkdir()
+    (root / "with the same .vagrant" / ".vagrant").symlink_to(root / "here" / ".vagrant")
+    (root / "link to here").symlink_to(root / "here")
+    (root / "empty").mkdir()
+    (root / "file").touch()
+    (root / "endless").symlink_to(root / "endless")
+    return root
+
+
+def machine(root, folder, *, known, running=True):
+    return Machine("1", str(root / folder) if folder else "", running=running, known=known)
+
+
+@pytest.mark.parametrize(("folder", "known", "whose"), WHOSE)
+def test_a_lab_is_its_folder_s(root, folder, known, whose):
+    assert ownership.whose(machine(root, folder, known=known), root / "here") == whose
+
+
+def test_vagrant_sees_it_alike(root):
+    program = """
+    require './provision/ownership'
+    here, nodes = given
+    puts JSON.generate(nodes.map do |folder, known|
+      Ownership.whose(Ownership::Node.new(folder:, known:), here)
+    end)
+    """
+    nodes = [(str(root / folder) if folder else "", known) for folder, known, _ in WHOSE]
+    found = ruby.ask(program, [str(root / "here"), nodes])
+    assert found == [whose for _, _, whose in WHOSE]
+
+
+def test_vagrant_refuses_to_replace_what_holds_data(root):
+    program = """
+    require './provision/ownership'
+    here, since, nodes = given
+    puts JSON.generate(nodes.map do |folder, running, known|
+      Ownership.refusal('lab', [Ownership::Node.new(folder:, running:, known:)], here, since)
+    end)
+    """
+    nodes = [(str(root / folder), running, known) for folder, running, known, _ in REFUSALS]
+    found = ruby.ask(program, [str(root / "here"), SINCE, nodes])
+    wanted = [line and line.replace("ROOT", str(root)) for *_, line in REFUSALS]
+    assert found == wanted
+
+
+def test_one_node_that_runs_or_whose_folder_is_there_keeps_all():
+    """Of a lab whose folder is gone the rest is halted; or of two labs' nodes one is another's."""
+    program = """
+    require './provision/ownership'
+    puts JSON.generate(given.map do |nodes|
+      found = nodes.map { |folder, running| Ownership::Node.new(folder:, running:, known: false) }
+      Ownership.refusal('lab', found, '/here', 'then').to_s
+    end)
+    """
+    gone, other = "/removed", "."
+    one, two, three = ruby.ask(
+        program,
+        [
+            [(gone, False), (gone, True)],
+            [(gone, False), (other, False)],
+            [(gone, False), (gone, False)],
+        ],
+    )
+    assert one.startswith("the lab 'lab' belongs to /removed, which is not there")
+    assert two.startswith("the lab 'lab' belongs to ., and is halted since then")
+    assert three == ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "running", "line"),
+    [
+        (
+            "other",
+            True,
+            f"the lab 'lab' belongs to ROOT/other and runs since {SINCE}: use it there,"
+            " or have one of your own here with another LAB_NAME and LAB_SUBNET",
+        ),
+        (
+            "other",
+            False,
+            f"the lab 'lab' belongs to ROOT/other and is halted since {SINCE}: use it there,"
+            " or have one of your own here with another LAB_NAME and LAB_SUBNET",
+        ),
+        (
+            "removed",
+            True,
+            "the lab 'lab' belongs to ROOT/removed, which is not there (renamed, or not mounted?),"
+            f" and runs since {SINCE}: bring that folder back,"
+            " or have one of your own here with another LAB_NAME and LAB_SUBNET",
+        ),
+    ],
+)
+def test_a_task_says_whose_the_lab_is(root, folder, running, line):
+    found = (machine(root, folder, known=False, running=running),)
+    said = ownership.refusal("lab", found, SINCE)
+    assert said == line.replace("ROOT", str(root))
