@@ -30,7 +30,7 @@ class Running:
 
     health: None without a health check; address: on the default bridge; told: the address of
     another container that it was started with; leave: see Container; restarts: by Docker, after it
-    ended by itself.
+    ended by itself; killed: for memory, if it has ended.
     """
 
     name: str
@@ -44,10 +44,17 @@ class Running:
     told: str = ""
     leave: tuple[str, ...] = ()
     restarts: int = 0
+    killed: bool = False
 
     @property
     def well(self) -> bool:
         return self.state == "running" and self.health in (None, "healthy")
+
+    @property
+    def condition(self) -> str:
+        """For people: 'running, unhealthy'."""
+        killed = "killed for memory" if self.killed else ""
+        return ", ".join(filter(None, (self.state, self.health, killed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def _running(inspected: Mapping[str, Any]) -> Running:
         told=labels.get("lab.address", ""),
         leave=tuple(shlex.split(labels.get("lab.leave", ""))),
         restarts=inspected["RestartCount"],
+        killed=state["OOMKilled"] and not state["Running"],
     )
 
 
@@ -310,12 +318,24 @@ def _value(value: str | AddressOf, address: str) -> str:
     return f"{address}:{value.port}" if isinstance(value, AddressOf) else value
 
 
-def one_off(container: Container) -> Command:
-    """`docker run` of a container that does one thing, prints it, and is gone."""
+def one_off(container: Container, noted: str) -> Command:
+    """`docker run` of a container that does one thing and prints it.
+
+    noted: the file that names it afterwards. It is to be removed by whoever has looked how it
+    ended: with `--rm` nobody could tell that it was killed for memory.
+    """
     kept_running = ("--detach", "--restart", "always", "--name", container.name)
     command = run(container)
     at = command.index("--detach")
-    return (*command[:at], "--rm", "--quiet", *command[at + len(kept_running) :])
+    return (*command[:at], "--cidfile", noted, "--quiet", *command[at + len(kept_running) :])
+
+
+def entered(argv: Command) -> str:
+    """The container that a command enters by `docker exec`; empty if it is another command."""
+    for at, pair in enumerate(zip(argv, argv[1:], strict=False)):
+        if pair == ("docker", "exec"):
+            return next((word for word in argv[at + 2 :] if not word.startswith("-")), "")
+    return ""
 
 
 def scratch(container: Container) -> Command:

@@ -19,6 +19,9 @@ class Server:
     check: str
     sessions: int
 
+    def __str__(self) -> str:
+        return f"{self.status} {self.check}".strip()
+
     @property
     def gets_requests(self) -> bool:
         return self.status.split()[0] == "UP"

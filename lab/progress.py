@@ -45,6 +45,21 @@ def phases() -> str:
     return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in _phases.items())
 
 
+def shown(seen: object) -> str:
+    """What was seen, for people: no record, no brackets."""
+    match seen:
+        case dict():
+            return shown([f"{shown(name)}: {shown(value)}" for name, value in seen.items()])
+        case bool():
+            return "yes" if seen else "no"
+        case list() | tuple():
+            return ", ".join(map(shown, seen)) or "nothing"
+        case set() | frozenset():
+            return shown(sorted(map(shown, seen)))
+        case _:
+            return "nothing" if seen is None else str(seen).strip() or "nothing"
+
+
 def interrupted() -> bool:
     return bool(_interruptions)
 

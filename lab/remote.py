@@ -22,10 +22,10 @@ from invoke.exceptions import CommandTimedOut
 from paramiko import Channel, SSHConfig
 from paramiko.ssh_exception import SSHException
 
-from lab import docker
+from lab import docker, memory
 from lab.containers import File, Plan
 from lab.errors import LabError, outside
-from lab.progress import go_on
+from lab.progress import go_on, shown
 from lab.topology import FOLDER
 
 SSH_CONFIG = FOLDER / ".lab" / "ssh_config"
@@ -126,10 +126,18 @@ class Node:
         status, output, errors = ended
         if status != 0:
             said = (errors or output).strip().splitlines()[-8:]
+            if name := docker.entered(argv):
+                said.append(self.killed(name))
             raise RemoteError(
-                f"{self.name}: `{_shown(argv)}` ended with {status}: " + " | ".join(said)
+                f"{self.name}: `{_shown(argv)}` ended with {status}: "
+                + " | ".join(filter(None, said))
             )
         return output
+
+    def killed(self, container: str) -> str:
+        """That a container, or a process of it, was killed for memory; empty if none was."""
+        _, found, _ = self.attempt("bash", "-c", memory.LOOK, "bash", container)
+        return memory.told(self.name, container, found)
 
     def lines(self, *argv: str, text: str = "", seconds: float | None = None) -> Iterator[str]:
         """The output of a command run as root, line by line as it comes.
@@ -290,7 +298,7 @@ def wait_until(
             return answer
         if time.monotonic() > deadline:
             raise RemoteError(
-                f"{subject}: not within {seconds:g} s; last seen: {answer}; {advice(answer)}"
+                f"{subject}: not within {seconds:g} s; last seen: {shown(answer)}; {advice(answer)}"
             )
         time.sleep(POLL_SECONDS)
 

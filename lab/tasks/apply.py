@@ -131,9 +131,14 @@ def _ill(plan: Plan, found: docker.Observation) -> dict[str, str]:
 def _illness(running: docker.Running | None) -> str:
     if running is None:
         return "absent"
-    return "" if running.well else f"{running.state}, {running.health or 'no health check'}"
+    return "" if running.well else running.condition
 
 
 def end_of_log(node: Node, name: str) -> str:
+    """Behind what the log can't tell: that it was killed for memory."""
     _, output, errors = node.attempt("docker", "logs", "--tail", "12", name)
-    return f"the end of its log (more: `fab -H {node.name} logs`):\n{output}{errors}"
+    killed = node.killed(name)
+    return (
+        f"{killed}{'; ' if killed else ''}the end of its log"
+        f" (more: `fab -H {node.name} logs`):\n{output}{errors}"
+    )

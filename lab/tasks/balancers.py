@@ -172,7 +172,9 @@ def drained(lab: Lab, *servers: str, later: Collection[str] = ()) -> Iterator[No
     names = " and ".join(known)
     wait_until(
         f"{names}: seen well by the balancers",
-        lambda: {(name, one): view.get(one) for name, view in states(lab).items() for one in known},
+        lambda: {
+            f"{one} on {b}": view.get(one) for b, view in states(lab).items() for one in known
+        },
         lambda seen: all(found is not None and found.well for found in seen.values()),
         seconds=WELL_SECONDS,
         advice=lambda _: "`fab status`, `fab logs --service=haproxy`",

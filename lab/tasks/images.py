@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import images, plan
+from lab import images, memory, plan
 from lab.errors import LabError
 from lab.images import Image
 from lab.plan import REGISTRY
@@ -128,9 +128,12 @@ def build(lab: Lab, image: Image, tag: str) -> None:
     report = REPORTS / f"build-{image.name}.log"
     report.write_text(output + errors)
     if status != 0:
+        builder = next(one for one in lab.topology.nodes if one.name == lab.topology.builder)
         last = "\n".join((output + errors).strip().splitlines()[-12:])
+        killed = memory.of_build(builder.name, builder.memory, last)
         raise LabError(
-            f"{lab.topology.builder}: building {image.name} failed; see {report}; its end:\n{last}"
+            f"{builder.name}: building {image.name} failed{': ' if killed else ''}{killed};"
+            f" see {report}; its end:\n{last}"
         )
     say(lab.topology.builder, f"built {image.name}")
 

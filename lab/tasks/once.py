@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from lab import memory
 from lab.containers import Container, File, Mount
 from lab.docker import one_off
+from lab.errors import LabError
 from lab.modes import web
 from lab.releases import Release
 from lab.site import USERS
 from lab.tasks.context import Lab
 
 FOLDER = "/run/lab/once"
-# The secrets go with the command, however the task that asked for it ends.
-FORGETTING = 'trap "rm -r "$0"" EXIT; "$@"'
+KILLED = "lab: killed for memory"
+# The secrets and the container go with the command, however the task that asked for it ends.
+RUN = f"""{memory.EVENTS}
+remove() {{
+  [ ! -s "$0.id" ] || docker rm --force --volumes "$(cat "$0.id")" >/dev/null 2>&1
+  rm -f "$0.id"
+}}
+remove
+trap 'remove; rm -r "$0"' EXIT
+"$@"
+status=$?
+if [ $status != 0 ] && [ -s "$0.id" ]; then
+  id=$(cat "$0.id")
+  if [ "$(docker inspect --format '{{{{.State.OOMKilled}}}}' "$id")" = true ] ||
+    events {memory.RECENT_SECONDS} | grep -q "$id"; then
+    echo "{KILLED}" >&2
+  fi
+fi
+exit $status
+"""
 
 
 def run_django(
@@ -25,6 +45,7 @@ def run_django(
 ) -> tuple[int, str]:
     """Exit status and output of `python manage.py COMMAND ...` in a release's image of Django.
 
+    Raises LabError if it was killed for memory.
     image: another one. The secrets lie in the builder's memory, readable by Django's user alone,
     while it runs.
     """
@@ -45,6 +66,11 @@ def run_django(
         for name in secrets
     )
     status, output, errors = lab.builder.attempt_change(
-        "bash", "-c", FORGETTING, folder, *one_off(container)
+        "bash", "-c", RUN, folder, *one_off(container, f"{folder}.id")
     )
+    proven = errors.rstrip().endswith(KILLED)
+    if proven or status == memory.KILLED_STATUS:
+        told = memory.killed if proven else memory.killed_by_somebody
+        why = told("django", container.limit.memory)
+        raise LabError(f"{lab.builder.name}: manage.py {command[0]} was {why}")
     return status, output + errors

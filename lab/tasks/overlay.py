@@ -184,8 +184,20 @@ def _deploy_stack(lab: Lab) -> None:
 
 
 def _log(lab: Lab, service: str) -> str:
+    """Behind what it can't tell: that a task was killed for memory."""
     _, output, errors = _manager(lab).attempt("docker", "service", "logs", "--tail", "4", service)
-    return f"the end of its tasks' logs:\n{output}{errors}"
+    killed = "".join(f"{line}; " for line in _killed(lab, service))
+    return f"{killed}the end of its tasks' logs:\n{output}{errors}"
+
+
+def _killed(lab: Lab, service: str) -> list[str]:
+    found = (
+        docker.short_name(node.killed(task.name))
+        for node in lab.nodes.values()
+        for task in node.observe().tasks.values()
+        if task.service == service.removeprefix(f"{overlay.STACK}_")
+    )
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def _expect_settled(lab: Lab) -> None:

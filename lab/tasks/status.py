@@ -43,7 +43,7 @@ class Status:
         if found is None:
             return [f"{node}: no answer"]
         running = found.containers
-        lines = [f"{c.name} is {c.state}, {c.health}" for c in running.values() if not c.well]
+        lines = [f"{c.name} is {c.condition}" for c in running.values() if not c.well]
         if node in self.plans:
             lines += _deviations(self.plans[node], found)
         if node == self.topology.names[0]:

@@ -10,7 +10,7 @@ from functools import partial
 from lab.client import PROBE, Answer, Client, wait_ready
 from lab.errors import LabError
 from lab.journey import style_sheets
-from lab.progress import say, together
+from lab.progress import say, shown, together
 from lab.releases import Release
 from lab.tasks.apply import end_of_log
 from lab.tasks.context import Lab
@@ -62,7 +62,7 @@ def _expect_origin(answer: Answer, service: WebService, release: Release) -> Non
     found = tuple(answer[1][f"X-Lab-{name}"] for name in ("Node", "Mode", "Release"))
     wanted = (service.django, service.mode, release.name)
     if found != wanted:
-        raise LabError(f"/posts/: answered by {found}, expected {wanted}")
+        raise LabError(f"/posts/: answered by {shown(found)}, expected {shown(wanted)}")
 
 
 def _log(lab: Lab, service: WebService) -> str:

@@ -226,8 +226,9 @@ def test_docker_run_spells_out_everything():
 
 
 def test_a_one_off_container_is_not_kept():
-    command = docker.one_off(replace(DJANGO, service=""))
-    assert command[:6] == ("docker", "run", "--rm", "--quiet", "--network", "bridge")
+    command = docker.one_off(replace(DJANGO, service=""), "/run/noted")
+    assert command[:4] == ("docker", "run", "--cidfile", "/run/noted")
+    assert command[4:7] == ("--quiet", "--network", "bridge")
     assert not {"--detach", "--restart", "--name"} & set(command)
     assert not [part for part in command if part.startswith("lab.service")]
 

@@ -39,7 +39,7 @@ def running(container, state="running", health="healthy", digest=None):
         ([running(MYSQL), running(DJANGO)], []),
         ([running(DJANGO)], ["ubuntu2: mysql is absent"]),
         ([running(MYSQL)], ["ubuntu2: django-custom-bridge-1 is absent"]),
-        ([running(MYSQL, "exited", None), running(DJANGO)], ["ubuntu2: mysql is exited, None"]),
+        ([running(MYSQL, "exited", None), running(DJANGO)], ["ubuntu2: mysql is exited"]),
         (
             [running(MYSQL, digest="old"), running(DJANGO)],
             ["ubuntu2: mysql is not as lab.yml and the release say: run `fab up`"],
