@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Iterator
 
-from lab.checks.containers import container, health
+from lab.checks.containers import container, health, memory_of
 from lab.checks.data import role
-from lab.checks.facts import Facts
+from lab.checks.facts import LATE, Facts, in_time
 from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each, some
 from lab.topology import MYSQL_ROLE_PORT
@@ -48,19 +48,23 @@ def site(facts: Facts, servers: dict[str, Servers]) -> Check:
 def address(facts: Facts) -> Check:
     """Held by one balancer. Each one's failure may be why it is not."""
     balancers, virtual = facts.topology.settings.balancers, facts.topology.virtual_address
-    holders = [b for b in balancers if virtual in facts.answer(b, "held").output]
+    answers = {b: facts.answer(b, "held") for b in balancers}
+    holders = [b for b, answer in answers.items() if virtual in answer.output]
     failure = None
     if len(holders) != 1:
         which = " and ".join(holders) or "no balancer"
         remedy = on(balancers[-1], "docker restart keepalived")
         failure = Failure(f"{virtual} is held by {which}", remedy)
+        for answer in answers.values():
+            failure = in_time(answer, failure) or failure
     programs = [(f"{b}: HAProxy", container(b, "keepalived")) for b in balancers]
     return Check("the virtual address", failure, tuple(each(*one) for one in programs))
 
 
 def restores(facts: Facts) -> Check:
     """A restore closes the site, and opens it when all data are there."""
-    name = facts.answer(facts.topology.builder, "restore").output.strip()
+    answer = facts.answer(facts.topology.builder, "restore")
+    name = answer.output.strip() if answer.well else ""
     evidence = f"a restore of backup {name} began and did not end: the data are not all there"
     failure = Failure(evidence, "fab restore, unless one is under way")
     return Check(RESTORES, failure if name else None, (each(f"{facts.topology.builder}: SSH"),))
@@ -81,7 +85,9 @@ def haproxy(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
     alive = facts.answer(node, "haproxy")
     failure = Failure(f"no answer: {alive.said}", on(node, "docker restart haproxy"))
     own = f"{node}: HAProxy"
-    needs = (each(container(node, "haproxy"), f"{node}: files of haproxy"),)
+    needs = (
+        each(container(node, "haproxy"), memory_of(node, "haproxy"), f"{node}: files of haproxy"),
+    )
     yield Check(own, None if alive.output == "200" else failure, needs)
     yield from _frontends(facts, node, servers)
     for name in facts.topology.nginx_nodes:
@@ -94,7 +100,12 @@ def haproxy(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
 def states(text: str) -> Servers:
     """HAProxy's `show stat`: (proxy, server) to its columns."""
     rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
-    return {(row["pxname"], row["svname"]): row for row in rows}
+    # One that was cut off has no more than some of the columns.
+    return {
+        (row["pxname"], row["svname"]): row
+        for row in rows
+        if row.get("pxname") and row.get("svname")
+    }
 
 
 def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
@@ -110,8 +121,10 @@ def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
 def _server(facts: Facts, node: str, name: str, servers: Servers) -> Check:
     found = servers.get(("nginx", name), {})
     status, why = found.get("status", "absent"), found.get("last_chk", "")
+    # L7TOUT and its like: its checks were answered too late.
+    late = f": {LATE}" if "TOUT" in found.get("check_status", "") else ""
     failure = Failure(
-        f"HAProxy has {name} {status} {why}".strip(), f"fab -H {node} logs --service=haproxy"
+        f"HAProxy has {name} {status} {why}".strip() + late, f"fab -H {node} logs --service=haproxy"
     )
     behind = each(f"HAProxy admits {name}", *_behind(facts, name))
     needs = (each(f"{node}: HAProxy's frontends"), behind)

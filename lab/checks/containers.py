@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import docker
-from lab.checks.facts import Container, Facts
+from lab import docker, memory
+from lab.checks.facts import Answer, Container, Facts, in_time, rows
 from lab.checks.nodes import on
 from lab.containers import Container as Planned
 from lab.containers import File
@@ -34,8 +34,8 @@ def files(facts: Facts, node: str) -> Iterator[Check]:
 
 
 def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> Failure | None:
-    lines = facts.answer(node, "files").output.splitlines()
-    found = {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
+    answer = facts.answer(node, "files")
+    found = {path: digest for digest, path in rows(answer.output, 2)}
     changed = docker.changed(wanted, docker.Observation(files=found))
     # The release has a check of its own, and another one has its own static set.
     if any(file.path == RELEASE_FILE for file in changed):
@@ -44,7 +44,7 @@ def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> 
         return None
     state = "is not as the lab has it" if changed[0].path in found else "is missing"
     more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-    return Failure(f"{changed[0].path} {state}{more}", remedy)
+    return in_time(answer, Failure(f"{changed[0].path} {state}{more}", remedy))
 
 
 def containers(facts: Facts, node: str) -> Iterator[Check]:
@@ -53,6 +53,8 @@ def containers(facts: Facts, node: str) -> Iterator[Check]:
     for planned in plan.containers:
         failure = state(node, planned, found.get(planned.name), release=bool(facts.release))
         yield Check(container(node, planned.name), failure, needs)
+        alive = (each(container(node, planned.name)),)
+        yield Check(memory_of(node, planned.name), short(facts, node, planned), alive)
     wanted = {planned.name for planned in plan.containers}
     strange = sorted(name for name, one in found.items() if not one.task and name not in wanted)
     failure = Failure(f"{', '.join(strange)} should not be there", "fab up") if strange else None
@@ -63,6 +65,40 @@ def container(node: str, name: str) -> str:
     return f"{node}: container {name}"
 
 
+def memory_of(node: str, name: str) -> str:
+    return f"{node}: memory of {name}"
+
+
+def short(facts: Facts, node: str, planned: Planned) -> Failure | None:
+    """Whether a container that runs had a process killed for want of memory just now."""
+    found = facts.containers(node).get(planned.name)
+    if found is None:
+        return None
+    if kills := _kills(facts.answer(node, "killed"), found):
+        what = "a process of it was" if kills == 1 else f"{kills} processes of it were"
+        return _killed(what, planned, found)
+    said = facts.answer(node, "java").output.strip() if planned.service == "cassandra" else ""
+    if said.startswith(memory.JAVA):
+        return Failure(*memory.out_of_java(said, planned.service, found.memory))
+    return None
+
+
+def _kills(answer: Answer, found: Container) -> int:
+    """In the last minute, of its own limit: an event alone may be of the node's whole memory."""
+    return sum(
+        identity == found.id and (int(time) < found.started or int(count) > 0)
+        for time, identity, count in rows(answer.output, 3)
+    )
+
+
+def _killed(what: str, planned: Planned, found: Container) -> Failure:
+    again = "fab deploy" if planned.service in WEB else "make up"
+    return Failure(
+        f"{what} killed for memory: its limit is {found.memory} MiB",
+        f"{memory.remedy(planned.service)}, then `{again}`",
+    )
+
+
 def state(node: str, planned: Planned, found: Container | None, *, release: bool) -> Failure | None:
     """Whether a container runs, and as planned. What it does is judged by asking it."""
     name, web = planned.name, planned.service in WEB
@@ -70,17 +106,23 @@ def state(node: str, planned: Planned, found: Container | None, *, release: bool
         return Failure("is absent", "fab deploy" if web else "fab up")
     if found.state == "paused":
         return Failure("is paused", on(node, f"docker unpause {name}"))
+    if found.state != "running":
+        return ended(node, planned, found)
+    if release and not web and found.digest != planned.digest:
+        return Failure("is not as lab.yml and the release say", "fab up")
+    return None
+
+
+def ended(node: str, planned: Planned, found: Container) -> Failure:
+    if found.killed:
+        return _killed(f"is {found.state}: it was", planned, found)
     if found.state == "restarting":
         return Failure(
             f"ends again and again, last with {found.exit_code}",
             f"fab -H {node} logs --service={planned.service}",
         )
-    if found.state != "running":
-        ended = f"is {found.state}: it ended with {found.exit_code} at {found.ended} UTC"
-        return Failure(ended, on(node, f"docker start {name}"))
-    if release and not web and found.digest != planned.digest:
-        return Failure("is not as lab.yml and the release say", "fab up")
-    return None
+    said = f"is {found.state}: it ended with {found.exit_code} at {found.ended} UTC"
+    return Failure(said, on(node, f"docker start {planned.name}"))
 
 
 def health(facts: Facts, node: str, name: str, *functions: str) -> Check:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab.checks import disks
-from lab.checks.containers import container, health
-from lab.checks.facts import NOT_ASKED, Answer, Facts, shortened
+from lab.checks.containers import container, health, memory_of
+from lab.checks.facts import LATE, NOT_ASKED, Answer, Facts, timely
 from lab.checks.nodes import on
 from lab.checks.questions import LAG_SECONDS, django_nodes
 from lab.doctor import Check, Failure, Need, each, some
@@ -43,7 +43,7 @@ def mysql(facts: Facts) -> Iterator[Check]:
         own, runs = f"{node}: MySQL", container(node, "mysql")
         yield from disks.checks(facts, node, "mysql")
         room = (f"{node}: disk", disks.name(node, "mysql"))
-        before = each(runs, *room, f"{node}: port {MYSQL_GROUP_PORT}")
+        before = each(runs, memory_of(node, "mysql"), *room, f"{node}: port {MYSQL_GROUP_PORT}")
         yield Check(own, member(facts, node), (before,))
         behind = each(own, runs, "MySQL: primary")
         yield Check(f"{node}: replication lag", _lag(facts, node), (behind,))
@@ -136,10 +136,19 @@ def _lag(facts: Facts, node: str) -> Failure | None:
     if not answer.well:
         return Failure(answer.said, f"fab -H {node} logs --service=mysql")
     count = transactions("".join(_rows(answer, "behind")))
+    applied = transactions("".join(_rows(answer, "applied")))
     if count == 0:
         return None
+    if applied or facts.busy:
+        # It has much to do, or no processor to do it on: nothing holds it.
+        return Failure(
+            f"{LATE}: {count} transactions that it received {LAG_SECONDS} s ago are not applied"
+            f" yet, {applied} were meanwhile",
+            "`fab top` shows whether it catches up",
+        )
     return Failure(
-        f"{count} transactions that it received more than {LAG_SECONDS} s ago are not applied",
+        f"{count} transactions that it received {LAG_SECONDS} s ago are not applied, and none was"
+        " meanwhile",
         on(node, 'docker exec mysql mysql -uroot -e "SHOW FULL PROCESSLIST"')
         + ": end what holds its tables, or wait",
     )
@@ -161,7 +170,7 @@ def cassandra(facts: Facts) -> Iterator[Check]:
         failure = Failure(f"no answer in CQL: {answer.said}", logs)
         yield from disks.checks(facts, node, "cassandra")
         room = (f"{node}: disk", disks.name(node, "cassandra"))
-        before = each(container(node, "cassandra"), *room)
+        before = each(container(node, "cassandra"), memory_of(node, "cassandra"), *room)
         yield Check(own, None if answer.well else failure, (before,))
         yield health(facts, node, "cassandra", own)
     asking = [
@@ -193,5 +202,5 @@ def asked(facts: Facts, step: str) -> str:
             continue
         said = [f"{address} to {node}: {why}" for address, (at, why) in found.items() if at == step]
         if said and ["", ""] not in found.values():
-            return shortened(said[0])
+            return timely(said[0])
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.checks.facts import Facts
+from lab.checks.facts import Facts, rows
 from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
 from lab.site import volume_folder
@@ -29,8 +29,7 @@ def small_disk_name(node: str, service: str) -> str:
 
 def _found(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None:
     """Where the disk with a volume is mounted, its size and what is free of it, in MiB."""
-    for line in facts.answer(node, "volumes").output.splitlines()[1:]:
-        folder, target, size, free = line.split()
+    for folder, target, size, free in rows(facts.answer(node, "volumes").output, 4):
         if folder == volume_folder(service):
             return target, int(size), int(free)
     return None

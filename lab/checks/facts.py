@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.containers import Plan
@@ -13,7 +15,16 @@ from lab.releases import Release
 from lab.topology import Topology
 
 LONGEST = 160
+# What came too late says so, and nothing else does: lab/checks/machine.py goes by it.
 LATE = "no answer in time"
+# As programs say it: curl, Python, Docker's health checks, MySQL's client, Cassandra.
+TIMED_OUT = re.compile(
+    r"curl: \(28\)|[Tt]imed out|TimeoutError|exceeded timeout|no answer within|\(110\)|error: 110\b"
+)
+# Processes per processor.
+BUSY_LOAD = 2
+# Of timeout(1).
+TIMEOUT_STATUS = 124
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +42,10 @@ class Answer:
     @property
     def said(self) -> str:
         """Its last line, for people."""
-        if self.status is None:
+        if self.status in (None, TIMEOUT_STATUS):
             return LATE
         lines = (self.errors.strip() or self.output.strip()).splitlines()
-        return shortened(lines[-1]) if lines else f"it ended with {self.status} and said nothing"
+        return timely(lines[-1]) if lines else f"it ended with {self.status} and said nothing"
 
 
 NOT_ASKED = Answer(None)
@@ -55,7 +66,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of the lab as it was found. networks: name to its address there."""
+    """A container of the lab as it was found.
+
+    started: nanoseconds since 1970; memory: its limit, MiB; killed: for memory, if it has ended;
+    networks: name to its address there.
+    """
 
     name: str
     service: str
@@ -66,6 +81,10 @@ class Container:
     health_said: str = ""
     exit_code: int = 0
     ended: str = ""
+    id: str = ""
+    started: int = 0
+    memory: int = 0
+    killed: bool = False
     networks: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     task: bool = False
@@ -106,6 +125,11 @@ class Facts:
     now: float
     load: float
     rewired: frozenset[str] = frozenset()
+
+    @property
+    def busy(self) -> bool:
+        """Whether what comes late on this machine may have waited for a processor."""
+        return self.load > BUSY_LOAD
 
     def answer(self, node: str, question: str) -> Answer:
         found = self.nodes[node]
@@ -152,13 +176,40 @@ def _container(inspected: Mapping[str, Any]) -> Container:
         state=state["Status"],
         digest=labels.get("lab.digest", ""),
         health=health.get("Status", ""),
-        health_said=shortened(" ".join(last.get("Output", "").split())),
+        health_said=timely(" ".join(last.get("Output", "").split())),
         exit_code=state["ExitCode"],
         ended=state["FinishedAt"][:19].replace("T", " "),
+        id=inspected["Id"],
+        started=_nanoseconds(state["StartedAt"]),
+        memory=inspected["HostConfig"]["Memory"] // 2**20,
+        killed=state["OOMKilled"],
         networks={name: network["IPAddress"] for name, network in networks.items()},
         environment=dict(line.split("=", 1) for line in inspected["Config"]["Env"]),
         task=TASK in labels,
     )
+
+
+def _nanoseconds(moment: str) -> int:
+    """Since 1970, of Docker's 2026-11-24T08:15:30.123456789Z."""
+    seconds = datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC).timestamp()
+    return int(seconds) * 10**9 + int(moment[20:-1].ljust(9, "0")[:9])
+
+
+def rows(output: str, width: int) -> list[list[str]]:
+    """The words of each line that has so many; a command that was killed may end within one."""
+    return [words for line in output.splitlines() if len(words := line.split()) == width]
+
+
+def timely(said: str) -> str:
+    """What a program said, which begins with LATE if it is that nobody answered it in time."""
+    return f"{LATE} ({shortened(said)})" if TIMED_OUT.search(said) else shortened(said)
+
+
+def in_time(answer: Answer, failure: Failure | None) -> Failure | None:
+    """A failure that was read from an answer; if that did not come in time, no more than that."""
+    if failure is None or answer.status is not None:
+        return failure
+    return Failure(LATE, failure.remedy)
 
 
 def shortened(text: str) -> str:

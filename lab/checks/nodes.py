@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lab import render
-from lab.checks.facts import Answer, Examined, Facts, shortened
+from lab.checks.facts import LATE, Answer, Examined, Facts, in_time, rows, shortened
 from lab.doctor import Check, Failure, each
 
 # Below these a node is about to fail: MiB of disk, shares of a file system's inodes and of memory.
 DISK_MIB, INODES_PERCENT, MEMORY_SHARE = 256, 98, 0.04
 # Seconds. Cassandra decides by its clocks which of two writes was the last.
 CLOCK_SECONDS = 1.0
+# What Paramiko says of a server that does not get to greet, or to go on, in time.
+LATE_GREETING = re.compile(r"timed out|banner|No existing session|Timeout")
 
 
 def checks(facts: Facts, node: str) -> Iterator[Check]:
@@ -34,8 +37,12 @@ def no_answer(lab: str, node: str, why: str, machine: str) -> Failure:
     }
     state = f"; its container {lab}-{node} is {machine}" if machine else ""
     # The message's own advice is for somebody who wanted to change something.
+    said = shortened(why.partition(": see `")[0])
+    # A machine that is there and whose sshd takes long: it may have no more than much to do.
+    late = machine in ("running", "") and LATE_GREETING.search(said)
     return Failure(
-        shortened(why.partition(": see `")[0]) + state, remedies.get(machine, f"vagrant up {node}")
+        (f"{LATE} over SSH ({said})" if late else said) + state,
+        remedies.get(machine, f"vagrant up {node}"),
     )
 
 
@@ -75,8 +82,7 @@ def on(node: str, command: str) -> str:
 
 
 def disk(node: str, answer: Answer) -> Failure | None:
-    for line in answer.output.splitlines()[1:]:
-        path, available, _, inodes = line.split()
+    for path, available, _, inodes in rows(answer.output, 4):
         full = inodes.rstrip("%").isdecimal() and int(inodes.rstrip("%")) >= INODES_PERCENT
         if int(available) < DISK_MIB or full:
             what = f"{inodes} of its inodes are used" if full else f"{available} MiB are free"
@@ -90,8 +96,8 @@ def disk(node: str, answer: Answer) -> Failure | None:
 def memory(node: str, answer: Answer) -> Failure | None:
     """Of the node's own limit, or of the machine, whichever is less."""
     words = [line.split() for line in answer.output.splitlines()]
-    found = {row[0]: int(row[1]) for row in words if len(row) > 1}
-    if "MemAvailable:" not in found:
+    found = {row[0]: int(row[1]) for row in words if len(row) > 1 and row[1].isdecimal()}
+    if not found.keys() >= {"MemTotal:", "MemAvailable:"}:
         return unanswered(node, answer)
     total, available = found["MemTotal:"] * 1024, found["MemAvailable:"] * 1024
     # The cgroup's limit and what is in use, part of which is only the files' cache.
@@ -124,10 +130,11 @@ def names(facts: Facts, node: str) -> Failure | None:
     found = dict(line.split()[:2] for line in answer.output.splitlines() if len(line.split()) > 1)
     for name in facts.topology.names:
         if found.get(name) != facts.topology.address(name):
-            return Failure(
+            failure = Failure(
                 f"{name} is {found.get(name, 'unknown')} here, not {facts.topology.address(name)}",
-                f"correct it in {node}'s /etc/hosts, or `vagrant reload {node}`",
+                f"correct it in {node}'s /etc/hosts",
             )
+            return in_time(answer, failure)
     return None
 
 
@@ -150,7 +157,8 @@ def firewall(facts: Facts, node: str) -> Failure | None:
             *([f"not the lab's: {strange[0]}"] if strange else []),
         ]
     )
-    return Failure(evidence or "the rules are in another order", on(node, "lab-firewall"))
+    failure = Failure(evidence or "the rules are in another order", on(node, "lab-firewall"))
+    return in_time(answer, failure)
 
 
 def rules(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
+from lab import memory
 from lab.backup.manifest import RESTORING
 from lab.containers import Plan
 from lab.releases import CURRENT
@@ -38,20 +39,27 @@ DAEMON = (
     ' systemctl is-active docker; ps -o stat= -p "$pid"'
 )
 
+# Who was killed for memory: when, whose, and how many of the container's processes by now.
+KILLED = f"""{memory.KILLS}{memory.EVENTS}
+events 60 | while read -r time id; do echo "$time $id $(kills "$id")"; done
+"""
+JAVA = f"docker logs --since 60s cassandra 2>&1 | grep -o '{memory.JAVA}.*' | tail -n 1"
+
 # What curl prints of an answer, and how long it waits for one: less than lab-examine does.
 CURL = ("curl", "--silent", "--show-error", "--max-time", "3")
 STATUS = (*CURL, "--output", "/dev/null", "--write-out", "%{http_code}")
 
 # In seconds, how long a transaction may take from being received to being applied.
-LAG_SECONDS = 1
+LAG_SECONDS = 2
 MYSQL = (
     "SELECT 'table', table_name FROM information_schema.tables"  # noqa: S608
     " WHERE table_schema = 'djangodb';"
-    " SET @received = (SELECT received_transaction_set"
+    " SET @before = @@GLOBAL.gtid_executed, @received = IFNULL((SELECT received_transaction_set"
     "  FROM performance_schema.replication_connection_status"
-    "  WHERE channel_name = 'group_replication_applier');"
-    f" DO SLEEP({LAG_SECONDS});"
-    " SELECT 'behind', GTID_SUBTRACT(IFNULL(@received, ''), @@GLOBAL.gtid_executed)"
+    "  WHERE channel_name = 'group_replication_applier'), '');"
+    f" DO WAIT_FOR_EXECUTED_GTID_SET(@received, {LAG_SECONDS});"
+    " SELECT 'behind', GTID_SUBTRACT(@received, @@GLOBAL.gtid_executed);"
+    " SELECT 'applied', GTID_SUBTRACT(@@GLOBAL.gtid_executed, @before)"
 )
 # The password goes by a pipe: it stands on no command line and in no environment.
 ACCOUNT = """
@@ -112,6 +120,7 @@ def commands(topology: Topology, node: str, paths: Iterable[str]) -> dict[str, A
         "daemon": sh(DAEMON),
         "disk": ("df", "--block-size=1M", "--output=target,avail,pcent,ipcent", *DISK_PATHS),
         "memory": MEMORY,
+        "killed": sh(KILLED),
         "names": sh(NAMES, *topology.names),
         "firewall": ("iptables", "-w", "2", "-t", "raw", "-S"),
         "files": ("sha256sum", *paths),
@@ -150,6 +159,7 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
         yield "account", in_container("mysql", "bash", "-c", ACCOUNT)
     if node in settings.cassandra:
         yield "cql", sh(CQL, address)
+        yield "java", sh(JAVA)
     if node in django_nodes(topology):
         secret = f"{secrets_folder('django')}/cassandra_django_password"
         ring = topology.addresses(settings.cassandra)
@@ -160,12 +170,13 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
         yield "servers", in_container("haproxy", "bash", "-c", SERVERS)
 
 
-SERVERS = "socat -t 2 - UNIX-CONNECT:/run/haproxy/admin.sock <<< 'show stat'"
+SERVERS = "socat -t 10 - UNIX-CONNECT:/run/haproxy/admin.sock <<< 'show stat'"
 # OPTIONS (5) is answered by SUPPORTED (6) before any login (images/cassandra/bin/probe-cql).
 CQL = f"""
 exec 3<>"/dev/tcp/$1/{CASSANDRA_PORT}"
 printf '\\x04\\x00\\x00\\x00\\x05\\x00\\x00\\x00\\x00' >&3
-[[ $(timeout 3 od -An -tx1 -N5 <&3) == ' 84 00 00 00 06' ]]
+answer=$(timeout 3 od -An -tx1 -N5 <&3) || exit
+[[ $answer == ' 84 00 00 00 06' ]]
 """
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 
-from lab.checks.containers import container, health
+from lab.checks.containers import container, health, memory_of
 from lab.checks.facts import Facts
 from lab.checks.nodes import on
 from lab.doctor import Check, Failure, each
@@ -37,7 +37,8 @@ def _own(facts: Facts) -> Iterator[Check]:
     builder = facts.topology.builder
     served = facts.answer(builder, "certificate")
     failure = Failure(f"no TLS: {served.said}", f"fab -H {builder} logs --service=registry")
-    files = each(container(builder, "registry"), f"{builder}: files of registry")
+    own = (container(builder, "registry"), memory_of(builder, "registry"))
+    files = each(*own, f"{builder}: files of registry")
     yield Check("registry", None if served.well else failure, (files,))
     expired = invalid(served.output, facts.now) if served.well else "none was served"
     failure = Failure(f"the registry's certificate {expired}", RENEW)
@@ -50,7 +51,10 @@ def _own(facts: Facts) -> Iterator[Check]:
 
 def invalid(pem: str, now: float) -> str:
     """Why a certificate is not valid now; empty if it is."""
-    certificate = x509.load_pem_x509_certificate(pem.encode())
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return "can't be read"
     at = datetime.fromtimestamp(now, UTC)
     if at > certificate.not_valid_after_utc:
         return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from lab import docker
-from lab.checks.containers import container, health
-from lab.checks.facts import LATE, Answer, Facts, shortened
+from lab import docker, memory
+from lab.checks.containers import container, health, memory_of
+from lab.checks.facts import LATE, Answer, Facts, in_time, rows, shortened, timely
 from lab.checks.nodes import on
 from lab.containers import AddressOf
 from lab.containers import Container as Planned
@@ -32,9 +32,20 @@ def checks(facts: Facts) -> Iterator[Check]:
 def stack(facts: Facts) -> Check:
     """Of a stack, whose tasks are Swarm's business, only whether as many run as should."""
     found = [facts.answer(node, "stack").output for node in managers(facts.topology)]
-    rows = [line.split() for line in next(filter(None, found), "").splitlines()]
-    unsettled = [f"{name} {tasks}" for name, tasks in rows if docker.unsettled(tasks)]
-    failure = Failure(f"tasks: {', '.join(unsettled)}", "fab logs --service=django")
+    tasks_of = rows(next(filter(None, found), ""), 2)
+    unsettled = [f"{name} {tasks}" for name, tasks in tasks_of if docker.unsettled(tasks)]
+    killed = [
+        (node, one)
+        for node in facts.topology.names
+        for one in facts.containers(node).values()
+        if one.task and one.killed and one.state != "running"
+    ]
+    evidence, remedy = f"tasks: {', '.join(unsettled)}", "fab logs --service=django"
+    if killed:
+        node, one = killed[0]
+        evidence += f"; {node}: {one.service} was killed for memory: its limit is {one.memory} MiB"
+        remedy = f"{memory.remedy(one.service)}, then `fab deploy --mode=overlay`"
+    failure = Failure(evidence, remedy)
     needs = each(*(f"{node}: Docker" for node in facts.topology.names))
     return Check("the stack", failure if unsettled else None, (needs,))
 
@@ -57,7 +68,8 @@ def nginx(facts: Facts, node: str) -> Iterator[Check]:
     planned = [c for c in facts.plans[node].containers if c.service in ("nginx", "allinone")]
     answer = facts.answer(node, "nginx")
     failure = Failure(f"/nginx_health: {answer.said}", f"fab -H {node} logs --service=nginx")
-    needs = (each(*(container(node, c.name) for c in planned), f"{node}: SSH", f"{node}: Docker"),)
+    own = (part for c in planned for part in (container(node, c.name), memory_of(node, c.name)))
+    needs = (each(*own, f"{node}: SSH", f"{node}: Docker"),)
     yield Check(f"{node}: nginx", None if answer.output == "200" else failure, needs)
 
 
@@ -103,10 +115,7 @@ def _network(facts: Facts, node: str, planned: Planned) -> Failure | None:
 def _told(facts: Facts, names: Names) -> Failure | None:
     found = facts.containers(names.outer).get(names.nginx)
     told = found.environment.get("UWSGI_URI", "nothing") if found else "nothing"
-    wanted = dict(names.plan[names.nginx].environment)["UWSGI_URI"]
-    if isinstance(wanted, AddressOf):
-        django = facts.containers(names.inner).get(names.django)
-        wanted = f"{django.networks.get('bridge', '?') if django else '?'}:{wanted.port}"
+    wanted = _wanted(facts, names)
     if told == wanted:
         return None
     return Failure(
@@ -115,18 +124,28 @@ def _told(facts: Facts, names: Names) -> Failure | None:
     )
 
 
+def _wanted(facts: Facts, names: Names) -> str:
+    """HOST:PORT of Django, or its socket, as nginx has to be told."""
+    wanted = dict(names.plan[names.nginx].environment)["UWSGI_URI"]
+    if not isinstance(wanted, AddressOf):
+        return wanted
+    django = facts.containers(names.inner).get(names.django)
+    return f"{django.networks.get('bridge', '?') if django else '?'}:{wanted.port}"
+
+
 def _found(facts: Facts, names: Names) -> Failure | None:
     answer = facts.inside(names.outer, names.nginx, "upstream")
     if names.mode == unix_socket.NAME:
         remedy = on(names.inner, f"docker restart {names.django}")
-        return None if answer.well else Failure("nginx may not write to it", remedy)
+        failure = None if answer.well else Failure("nginx may not write to it", remedy)
+        return in_time(answer, failure)
     if answer.well and answer.output.strip():
         return None
-    uri = dict(names.plan[names.nginx].environment)["UWSGI_URI"]
-    return Failure(
-        f"{uri} is not found by nginx's resolver",
+    failure = Failure(
+        f"{_wanted(facts, names)} is not found by nginx's resolver",
         on(names.inner, f"docker restart {names.django}"),
     )
+    return in_time(answer, failure)
 
 
 def _through(facts: Facts, names: Names) -> Failure | None:
@@ -164,7 +183,7 @@ def django(facts: Facts, names: Names) -> Iterator[Check]:
     logs = f"fab -H {node} logs --service={names.plan[name].service}"
     # A status line, whatever it says, is uWSGI's; only that of a Django that works is 200.
     status = asked.output.partition("\n")[0]
-    own = each(container(node, name), f"{node}: files of {name}")
+    own = each(container(node, name), memory_of(node, name), f"{node}: files of {name}")
     failure = Failure(f"no answer from uWSGI: {asked.said}", on(node, f"docker restart {name}"))
     yield Check(f"{node}: uWSGI", None if status.startswith("HTTP/") else failure, (own,))
     failure = Failure(f"/uwsgi_health: {status}", logs)
@@ -200,7 +219,7 @@ def _databases(facts: Facts) -> tuple[tuple[str, str, tuple[Need, ...]], ...]:
 def _database(asked: Answer, key: str, logs: str) -> Failure | None:
     try:
         found = json.loads(asked.output.splitlines()[1])["checks"][key]
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, TypeError):
         return Failure(f"/ready: {asked.said}", logs)
     if found == "ok":
         return None
@@ -210,6 +229,6 @@ def _database(asked: Answer, key: str, logs: str) -> Failure | None:
 
 def _message(line: str) -> str:
     try:
-        return shortened(json.loads(line)["message"])
-    except (ValueError, LookupError):
-        return shortened(line)
+        return timely(json.loads(line)["message"])
+    except (ValueError, LookupError, TypeError):
+        return timely(line)

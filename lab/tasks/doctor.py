@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
@@ -48,7 +49,7 @@ def gather(lab: Lab) -> Facts:
     lab.require_up()
     # It would print a traceback for each node that does not greet.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    paths = _paths(lab)
+    load, paths = _load(), _paths(lab)
     asked: dict[tuple[str, str], Callable[[], Examined | Failure | Page]] = {
         (name, "examine"): partial(_examine, lab, name, paths) for name in lab.topology.names
     }
@@ -57,17 +58,29 @@ def gather(lab: Lab) -> Facts:
     answers: dict[str, Examined | Failure] = {}
     for name in lab.topology.names:
         answer = found.get((name, "examine"))
-        late = Failure(f"{LATE} over SSH", f"vagrant reload {name}")
+        late = Failure(f"{LATE} over SSH", f"vagrant ssh {name}")
         answers[name] = late if answer is None or isinstance(answer, Page) else answer
-    return _facts(lab, answers, {k: v for k, v in found.items() if isinstance(v, Page)})
+    load = max(load, _load())
+    return _facts(lab, answers, {k: v for k, v in found.items() if isinstance(v, Page)}, load)
+
+
+def _load() -> float:
+    """Processes that want to run, per processor: of the last minute or now, as the greater is."""
+    with suppress(OSError):
+        now = Path("/proc/loadavg").read_text().split()[3].partition("/")[0]
+        return max(os.getloadavg()[0], float(now)) / (os.cpu_count() or 1)
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _facts(
-    lab: Lab, answers: dict[str, Examined | Failure], pages: dict[tuple[str, str], Page]
+    lab: Lab,
+    answers: dict[str, Examined | Failure],
+    pages: dict[tuple[str, str], Page],
+    load: float,
 ) -> Facts:
     """With each node's plan as it was found: `fab -H NODE deploy --mode` may have changed it."""
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    facts = Facts(lab.topology, None, {}, answers, pages, lab.secrets["ca.crt"], time.time(), load)
+    authority = lab.secrets["ca.crt"]
+    facts = Facts(lab.topology, None, {}, answers, pages, authority, time.time(), load)
     record = facts.answer(lab.topology.builder, "release").output
     release = releases.understood(record) if record else None
     stack = any(facts.answer(name, "stack").output for name in lab.topology.names)

@@ -8,19 +8,21 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lab.checks import machine
+from lab.checks import checks, machine
 from lab.checks.data import TABLES
+from lab.checks.facts import LATE, Answer, Page
 from lab.doctor import diagnose
 from lab.mode_names import OVERLAY
 from lab.modes import web
 from lab.modes.separate_hosts import STATIC_FOLDER
 from lab.remote import wait_until
-from lab.tasks.doctor import examine
+from lab.tasks.doctor import examine, gather
 from lab.topology import FOLDER
 from tests.conftest import TOPOLOGY
 from tests.lab import data_faults, faults
@@ -73,6 +75,14 @@ QUICK = [
 REST = [
     ("nginx stopped", killed(A, NGINX_A), {f"{A}: container {NGINX_A}": "is exited"}),
     ("Django paused", paused(C, DJANGO_C), {f"{C}: container {DJANGO_C}": "is paused"}),
+    (
+        "a process of Django killed for memory",
+        fault(B, f"docker exec {DJANGO_B} python3 -c 'bytearray(2**31)' || true", "true"),
+        {
+            f"{B}: memory of {DJANGO_B}": "a process of it was killed for memory: its limit is"
+            f" {TOPOLOGY.limits.django.memory} MiB"
+        },
+    ),
     (
         "uWSGI frozen in its container",
         faults.frozen_processes(B, DJANGO_B),
@@ -303,6 +313,45 @@ def test_on_a_healthy_lab_it_finds_nothing(running, capsys):
     assert seconds < DOCTOR_SECONDS
     with capsys.disabled():
         print(f"\nhealthy: {done.stderr.strip()} ({seconds:.1f} s)")
+
+
+def one_late(facts):
+    """The facts, each time with another answer that did not come in time."""
+    for node, found in facts.nodes.items():
+        for question in found.answers:
+            answers = {**found.answers, question: Answer(None, "cut off")}
+            yield f"{node}: {question}", with_node(facts, node, answers=answers)
+        for name, asked in found.inside.items():
+            for question in asked:
+                inside = {**found.inside, name: {**asked, question: Answer(None)}}
+                yield f"{node}: {name}: {question}", with_node(facts, node, inside=inside)
+        unlisted = {"docker": Answer(None), "containers": {}, "inside": {}}
+        yield f"{node}: Docker", with_node(facts, node, **unlisted)
+    for key in facts.pages:
+        yield f"page {key}", replace(facts, pages={**facts.pages, key: Page(0, LATE)})
+
+
+def with_node(facts, node, **changed):
+    return replace(facts, nodes={**facts.nodes, node: replace(facts.nodes[node], **changed)})
+
+
+@pytest.mark.parametrize(
+    ("load", "remedy"),
+    [(0.5, "run `fab doctor` again; if it says the same: "), (3.0, "wait, and run `fab doctor`")],
+    ids=["idle", "busy"],
+)
+def test_an_answer_that_comes_late_is_told_as_that_and_as_nothing_else(running, load, remedy):
+    """Of a lab that is well; on a busy machine nobody is told to restart or to end anything."""
+    wait_well(running)
+    facts = replace(gather(running), load=load)
+    assert not diagnose(checks(facts))
+    told = {
+        late: (finding.check, finding.evidence, finding.remedy)
+        for late, changed in one_late(facts)
+        for finding in diagnose(checks(changed))
+        if LATE not in finding.evidence or not finding.remedy.startswith(remedy)
+    }
+    assert told == {}
 
 
 def test_it_leaves_no_connection_open(running):
