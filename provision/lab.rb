@@ -192,6 +192,15 @@ module Lab
     abort "lab: #{refusal}" if refusal
   end
 
+  # Vagrant dies of its own folder's name then, after it has made things, and while it ends, too.
+  def check_locale
+    return if FOLDER.ascii_only? || Encoding.default_external == Encoding::UTF_8
+
+    $stderr.puts "lab: Vagrant can't bear the folder #{FOLDER.b.dump} in the locale of #{Encoding.default_external}: " \
+                 'set LC_ALL=C.UTF-8'
+    exit!(1)
+  end
+
   # As host.sh has it, which says why.
   def unbearable(folder)
     path = folder.dup.force_encoding(Encoding::UTF_8)

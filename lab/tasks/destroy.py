@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 
@@ -9,6 +10,7 @@ from lab import ownership
 from lab.errors import LabError
 from lab.progress import say
 from lab.tasks.context import Lab
+from lab.tasks.nodes import ENVIRONMENT
 from lab.topology import FOLDER
 
 
@@ -19,7 +21,10 @@ def destroy(lab: Lab) -> None:
     if shutil.which("vagrant") is None:
         raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
     command = ("vagrant", "destroy", "--force", "--parallel")
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    environment = os.environ | ENVIRONMENT
+    done = subprocess.run(
+        command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise LabError(f"vagrant destroy: {' '.join(last).removeprefix('lab: ')}")

@@ -23,6 +23,8 @@ PROVISIONED = "/etc/lab/provisioned"
 BUILDER_CACHE = "/var/cache/lab/builder"
 REPORTS = FOLDER / ".lab" / "reports"
 
+# Vagrant dies of a folder with an é where the locale's characters are ASCII's alone.
+ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
 # What of Vagrant's output tells a user how far it is.
 MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
@@ -170,7 +172,7 @@ def _vagrant(*arguments: str) -> Iterator[str]:
         subprocess.Popen(
             ("vagrant", *arguments),
             cwd=FOLDER,
-            env=os.environ | {"VAGRANT_NO_COLOR": "1"},
+            env=os.environ | ENVIRONMENT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -54,6 +54,27 @@ def test_vagrant_refuses_the_same_folders():
     assert borne is None
 
 
+@pytest.mark.skipif(ruby.RUBY is None, reason="there is no Ruby on this machine yet")
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("C", 'caf\\xC3\\xA9" in the locale of US-ASCII: set LC_ALL=C.UTF-8\n'),
+        ("C.UTF-8", ""),
+    ],
+)
+def test_a_locale_in_which_vagrant_dies_of_the_folder_s_name_is_refused(tmp_path, locale, said):
+    folder = tmp_path / "café"
+    shutil.copytree(FOLDER / "provision", folder / "provision")
+    shutil.copy(FOLDER / "tests" / "unit" / "lab.yml", folder / "lab.yml")
+    command = (ruby.RUBY, "-e", "require './provision/lab'; Lab.check_locale")
+    environment = os.environ | {"LC_ALL": locale}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (bool(said), bool(said))
+    assert done.stderr.endswith(said)
+
+
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_ssh_finds_the_key_in_a_folder_of_any_name(tmp_path, quote):
     key = f"/home/{BORNE}/.lab/login_key"
