@@ -2,7 +2,7 @@
 
 import sys
 
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, DisallowedRedirect
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
@@ -86,6 +86,9 @@ def unavailable_page(request: HttpRequest, subject: str) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedRedirect):
+        # All of ours lead to this site, so it can only be too long.
+        return page(request, 414)
     if isinstance(exception, DisallowedHost):
         return unknown_host(request)
     # A session that could not be saved is taken for one that ended meanwhile (SessionInterrupted),
