@@ -257,8 +257,14 @@ def test_the_machine_s_own_subnet_is_refused(clone, second):
     assert "overlaps a route of this machine" in said
 
 
-def test_a_machine_without_docker_is_refused(clone, second):
-    said = refusal(clone, second | {"DOCKER_HOST": "unix:///nowhere.sock"})
+def test_a_machine_without_docker_is_refused(clone, second, tmp_path):
+    # By its name: which engine is asked is not the caller's to say.
+    client = tmp_path / "docker"
+    client.write_text(
+        f'#!/bin/sh\nexec {shutil.which("docker")} --host unix:///nowhere.sock "$@"\n'
+    )
+    client.chmod(0o755)
+    said = refusal(clone, second | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert "no Docker engine answers" in said
 
 
