@@ -112,7 +112,8 @@ class Facts:
     topology: each node in the mode in which it was found; nodes: a node that could not be asked has
     that instead; pages: (nginx's node, or '' for the virtual address; what was asked) to what
     came; authority: of the registry's certificate, PEM; now: seconds since 1970;
-    load: processes that want to run, per processor of this machine; rewired: the nodes that
+    load: processes that want to run, per processor of this machine, in the last minute; at_once:
+    while it was asked, which may be a moment's peak; rewired: the nodes that
     `fab -H NODE deploy --mode` brought into another mode, and so to a release of their own.
     """
 
@@ -124,12 +125,13 @@ class Facts:
     authority: str
     now: float
     load: float
+    at_once: float = 0.0
     rewired: frozenset[str] = frozenset()
 
     @property
     def busy(self) -> bool:
         """Whether what comes late on this machine may have waited for a processor."""
-        return self.load > BUSY_LOAD
+        return max(self.load, self.at_once) > BUSY_LOAD
 
     def answer(self, node: str, question: str) -> Answer:
         found = self.nodes[node]

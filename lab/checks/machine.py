@@ -47,4 +47,4 @@ def _with_patience(check: Check, facts: Facts) -> Check:
 
 
 def _wanting(facts: Facts) -> str:
-    return f"{facts.load:.0f} processes for each processor want to run"
+    return f"{max(facts.load, facts.at_once):.0f} processes for each processor want to run"

@@ -49,7 +49,7 @@ def gather(lab: Lab) -> Facts:
     lab.require_up()
     # It would print a traceback for each node that does not greet.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    load, paths = _load(), _paths(lab)
+    at_once, paths = _at_once(), _paths(lab)
     asked: dict[tuple[str, str], Callable[[], Examined | Failure | Page]] = {
         (name, "examine"): partial(_examine, lab, name, paths) for name in lab.topology.names
     }
@@ -60,27 +60,27 @@ def gather(lab: Lab) -> Facts:
         answer = found.get((name, "examine"))
         late = Failure(f"{LATE} over SSH", f"vagrant ssh {name}")
         answers[name] = late if answer is None or isinstance(answer, Page) else answer
-    load = max(load, _load())
-    return _facts(lab, answers, {k: v for k, v in found.items() if isinstance(v, Page)}, load)
+    at_once = max(at_once, _at_once())
+    return _facts(lab, answers, {k: v for k, v in found.items() if isinstance(v, Page)}, at_once)
 
 
-def _load() -> float:
-    """Processes that want to run, per processor: of the last minute or now, as the greater is."""
+def _at_once() -> float:
+    """Processes per processor that want to run now; 0 where the system does not say."""
     with suppress(OSError):
         now = Path("/proc/loadavg").read_text().split()[3].partition("/")[0]
-        return max(os.getloadavg()[0], float(now)) / (os.cpu_count() or 1)
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+        return int(now) / (os.cpu_count() or 1)
+    return 0.0
 
 
 def _facts(
     lab: Lab,
     answers: dict[str, Examined | Failure],
     pages: dict[tuple[str, str], Page],
-    load: float,
+    at_once: float,
 ) -> Facts:
     """With each node's plan as it was found: `fab -H NODE deploy --mode` may have changed it."""
-    authority = lab.secrets["ca.crt"]
-    facts = Facts(lab.topology, None, {}, answers, pages, authority, time.time(), load)
+    load, authority = os.getloadavg()[0] / (os.cpu_count() or 1), lab.secrets["ca.crt"]
+    facts = Facts(lab.topology, None, {}, answers, pages, authority, time.time(), load, at_once)
     record = facts.answer(lab.topology.builder, "release").output
     release = releases.understood(record) if record else None
     stack = any(facts.answer(name, "stack").output for name in lab.topology.names)

@@ -385,6 +385,10 @@ def test_only_what_came_late_is_excused_and_only_by_an_overloaded_machine():
         ("wrong", "mend it"),
     ]
     assert culprits(*machine.excuse(overloaded, (wrong,))) == [("wrong", "mend it")]
+    # A moment's peak may make answers late, and overloads nothing.
+    assert culprits(*machine.excuse(replace(idle, at_once=20.0), (late,))) == [
+        ("late", "wait, and run `fab doctor` again")
+    ]
     (found,) = (check for check in machine.excuse(busy, (late,)) if check.failure)
     assert found.failure.evidence == (
         "/ready: no answer in time; 3 processes for each processor want to run"
