@@ -19,7 +19,7 @@ def redirects_that_fit(get_response: GetResponse) -> GetResponse:
         if len(response.headers.get("Location", "")) <= LONGEST:
             return response
         answer = errors.page(request, 414)
-        # Of what was done, such as signing in.
+        # They tell of what was done, such as a write.
         answer.cookies = response.cookies
         return answer
 
