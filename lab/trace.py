@@ -163,7 +163,7 @@ def _upstreams(fields: Mapping[str, Any]) -> Iterator[tuple[str, str, float, flo
 def _django_hops(line: Line, at: float, events: list[Line], depth: int) -> Iterator[Hop]:
     fields = line.fields
     statements = fields.get("statements", [])
-    own = line.ms - sum(sent["ms"] for sent in statements)
+    own = line.ms - covered((sent["at_ms"], sent["ms"]) for sent in statements)
     count = len(statements) + fields.get("more_statements", 0)
     detail = f"{_request(fields)}, {fields['mode']}: {count} statements, {own:.1f} ms beside them"
     if reason := fields.get("reason"):
@@ -174,6 +174,15 @@ def _django_hops(line: Line, at: float, events: list[Line], depth: int) -> Itera
     yield from sorted(inner, key=lambda hop: hop.at)
     if more := fields.get("more_statements"):
         yield Hop(depth + 1, "...", "", at + line.ms, 0.0, f"{more} more statements")
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """How long at least one of them went on. spans: when each began, and how long it took."""
+    total = end = 0.0
+    for began, took in sorted(spans):
+        total += max(0.0, began + took - max(began, end))
+        end = max(end, began + took)
+    return total
 
 
 def _statement(sent: Mapping[str, Any], began: float, depth: int) -> Hop:

@@ -102,6 +102,21 @@ WHOLE = (
 )
 
 
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], 0),
+        ([(1, 2)], 2),
+        ([(1, 2), (3, 1)], 3),
+        ([(5, 1), (1, 2)], 3),
+        ([(1, 4), (1, 2), (2, 1)], 4),
+        ([(1, 2), (2, 4)], 5),
+    ],
+)
+def test_what_goes_on_at_the_same_time_counts_once(spans, expected):
+    assert trace.covered(spans) == expected
+
+
 def test_a_request_is_one_timeline_although_a_clock_is_half_a_second_late():
     assert timelines(*WHOLE) == [
         [
