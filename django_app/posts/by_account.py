@@ -5,7 +5,8 @@ from collections import defaultdict
 from datetime import datetime
 
 from posts import by_name, paging, store
-from posts.ids import month_of, time_of
+from posts.ids import EARLIEST, age, month_of, time_of
+from posts.schema import NOBODY
 from posts.store import Account, Post
 
 PAGE_SIZE = 20
@@ -37,17 +38,23 @@ def page(account: Account, cursor: str | None) -> tuple[tuple[Post, ...], str | 
     """
     start = None if cursor is None else _position(cursor, account)
     session = store.connected()
-    months = {row.month for row in store.read(session, "select_months", account.id)}
     beside_older = not by_name.all_owned(session)
-    if beside_older:
-        months |= by_name.months(session, account)
+    months = by_name.months(session, account) if beside_older else set()
+    months |= {row.month for row in store.read(session, "select_months", account.id)}
 
-    def read(month: int, before: uuid.UUID, size: int) -> list[Post]:
+    def owned(month: int, before: uuid.UUID, size: int) -> list[Post]:
         rows = store.read(session, "select_posts", account.id, month, before, size)
-        posts = [Post(row.id, time_of(row.id), row.content) for row in rows]
-        if beside_older:
-            return by_name.with_unowned(session, account, posts, month, before=before, size=size)
-        return posts
+        return [Post(row.id, time_of(row.id), row.content) for row in rows]
+
+    def with_unowned(month: int, before: uuid.UUID, size: int) -> list[Post]:
+        posts = owned(month, before, size)
+        bottom = posts[-1].id if len(posts) == size else EARLIEST
+        others = by_name.unowned(session, account, month, before, bottom=bottom, size=size)
+        # Once more: those that were taken over meanwhile are there now, and may be missing above.
+        found = {post.id: post for post in (*others, *owned(month, before, size))}
+        return [found[one] for one in sorted(found, key=age, reverse=True)[:size]]
+
+    read = with_unowned if beside_older else owned
 
     posts = paging.page(sorted(months, reverse=True), start, PAGE_SIZE + 1, read)
     if len(posts) <= PAGE_SIZE:
@@ -65,13 +72,20 @@ def _position(cursor: str, account: Account) -> paging.Position:
         return by_name.position(cursor, account.name)
 
 
+def accounts() -> set[int]:
+    """All that have posts, but for nobody."""
+    rows = store.read(store.connected(), "select_accounts")
+    return {row.account for row in rows} - {NOBODY}
+
+
 def remove(account: Account, left: datetime) -> None:
     """All posts of an account that went away then, under each name that it had.
 
-    May be repeated. A later account of the same name keeps its own.
+    May be repeated. A later account of the same name keeps its own. Without a name, what an older
+    release wrote for it stays.
     """
     session = store.connected()
-    if not by_name.all_owned(session):
+    if account.name and not by_name.all_owned(session):
         by_name.remove_unowned(session, account, left)
     for row in store.read(session, "select_months", account.id):
         by_its_name = defaultdict(list)

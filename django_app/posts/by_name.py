@@ -22,6 +22,8 @@ from posts.store import Account, Post, Store
 
 # Seconds for which a process goes by what it was told last: of whether all posts have an owner.
 LEASE = 1.0
+# Ids that are looked through at once.
+SOME_IDS = 500
 # Posts of 10,000 characters, up to 40 KB each: well below what one write may hold.
 BATCH_ROWS = 20
 
@@ -54,30 +56,28 @@ def months(session: Store, account: Account) -> set[int]:
     return {row.month for row in store.read(session, "select_months_by_name", account.name)}
 
 
-def with_unowned(
-    session: Store,
-    account: Account,
-    posts: list[Post],
-    month: int,
-    *,
-    before: uuid.UUID,
-    size: int,
+def unowned(
+    session: Store, account: Account, month: int, before: uuid.UUID, *, bottom: uuid.UUID, size: int
 ) -> list[Post]:
-    """Posts of a month, and those among them or behind them that an older release wrote."""
-    known = {post.id for post in posts}
-    bottom = posts[-1].id if len(posts) == size else None
-    found: list[Post] = []
-    while len(found) < size:
-        rows = store.read(session, "select_posts_by_name", account.name, month, before, size)
-        unowned = _unowned(session, account.name, month, {row.id for row in rows} - known)
-        found += [Post(r.id, time_of(r.id), r.content) for r in rows if r.id in unowned]
-        if len(rows) < size or (bottom and age(rows[-1].id) <= age(bottom)):
+    """Posts that an older release wrote for the account: up to `size`, newest first, none older
+    than `bottom`. What was written before there was this account is another one's."""
+    place, chosen = (account.name, month), []
+    while len(chosen) < size:
+        rows = store.read(session, "select_ids_by_name_before", *place, before, SOME_IDS)
+        ids = [row.id for row in rows if age(row.id) >= age(bottom)]
+        of_nobody = _without_owner(
+            session, *place, {one for one in ids if time_of(one) > account.joined}
+        )
+        chosen += [one for one in ids if one in of_nobody]
+        if len(ids) < SOME_IDS:
             break
-        before = rows[-1].id
-    return sorted([*posts, *found], key=lambda post: age(post.id), reverse=True)[:size]
+        before = ids[-1]
+    rows = store.read(session, "select_whole_by_name", *place, chosen[:size]) if chosen else []
+    posts = [Post(row.id, time_of(row.id), row.content) for row in rows]
+    return sorted(posts, key=lambda post: age(post.id), reverse=True)
 
 
-def _unowned(session: Store, name: str, month: int, ids: set[uuid.UUID]) -> set[uuid.UUID]:
+def _without_owner(session: Store, name: str, month: int, ids: set[uuid.UUID]) -> set[uuid.UUID]:
     if not ids:
         return set()
     owned = store.read(session, "select_owners_of", name, month, list(ids))
@@ -128,20 +128,17 @@ def take_over(session: Store, accounts: FindAccounts) -> Counter[int]:
     Returns account to posts. May be repeated, and cut off at any time. A row is read before the
     accounts are: its account was there before it.
     """
-    waiting = {}
+    taken: Counter[int] = Counter()
     for row in store.read(session, "select_partitions_by_name"):
         place = (row.username, row.month)
         ids = {one.id for one in store.read(session, "select_ids_by_name", *place)}
         # After them: whoever writes by account writes the owner first.
-        unowned = ids - {one.id for one in store.read(session, "select_owners", *place)}
-        if unowned:
-            waiting[place] = unowned
-    known = accounts({name for name, _ in waiting})
-    taken: Counter[int] = Counter()
-    for (name, month), ids in waiting.items():
-        account = Account(known.get(name, NOBODY), name)
+        ids -= {one.id for one in store.read(session, "select_owners", *place)}
+        if not ids:
+            continue
+        account = Account(accounts([row.username]).get(row.username, NOBODY), row.username)
         for some in batched(sorted(ids, key=age), BATCH_ROWS, strict=False):
-            taken[account.id] += _take(session, account, month, some)
+            taken[account.id] += _take(session, account, row.month, some)
     return taken
 
 
@@ -194,5 +191,5 @@ def remove_unowned(session: Store, account: Account, left: datetime) -> None:
     for month in months(session, account):
         rows = store.read(session, "select_ids_by_name", account.name, month)
         earlier = {row.id for row in rows if time_of(row.id) < left}
-        unowned = _unowned(session, account.name, month, earlier)
+        unowned = _without_owner(session, account.name, month, earlier)
         remove(session, account.name, month, unowned, left)

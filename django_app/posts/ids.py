@@ -15,7 +15,8 @@ from django.core.signing import BadSignature, Signer
 LONGEST_OPEN = timedelta(hours=12)
 
 UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
-# Later than any post's.
+# Earlier and later than any post's.
+EARLIEST = uuid.UUID("00000000-0000-1000-8080-808080808080")
 LATEST = uuid.UUID("ffffffff-ffff-1fff-bfff-ffffffffffff")
 # RFC 9562: marks a node that is no hardware address.
 MULTICAST = 1 << 40

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cassandra import DriverException, OperationTimedOut, RequestExecutionException
@@ -22,8 +22,6 @@ from project import statements
 
 # Beside Django's names of the other databases.
 CASSANDRA = "cassandra"
-# Of one answer of the servers; the driver asks for the next ones.
-FETCH_ROWS = 500
 
 
 class StoreUnavailable(Exception):
@@ -32,10 +30,12 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose posts are meant. id: MySQL's own, which no other account ever gets; name: of now."""
+    """Whose posts are meant. id: MySQL's own, which no other account ever gets; name: of now;
+    joined: since when there is this account."""
 
     id: int
     name: str
+    joined: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,9 @@ STATEMENTS = {
     "insert_post_by_name": "INSERT INTO posts (username, month, id, content) VALUES (?, ?, ?, ?)",
     "insert_owner": "INSERT INTO owners (username, month, id, account) VALUES (?, ?, ?, ?)",
     "select_months_by_name": "SELECT month FROM months WHERE username = ?",
-    "select_posts_by_name": "SELECT id, content FROM posts"
+    "select_ids_by_name_before": "SELECT id FROM posts"
     " WHERE username = ? AND month = ? AND id < ? LIMIT ?",
+    "select_accounts": "SELECT DISTINCT account FROM months_of_accounts",
     "select_state_by_name": "SELECT id FROM posts WHERE username = ? AND month = ? AND id <= ?",
     "select_ids_by_name": "SELECT id FROM posts WHERE username = ? AND month = ?",
     "select_whole_by_name": "SELECT id, content, writetime(content) AS written"
@@ -140,8 +141,10 @@ def disconnect() -> None:
 
 
 def bound(store: Store, name: str, values: tuple[object, ...]) -> BoundStatement:
+    """Read as a whole: of a statement that is sent twice and comes in pages, the driver may take a
+    late page for the next one, and hands out rows twice."""
     statement = store.prepared[name].bind(values)
-    statement.fetch_size = FETCH_ROWS
+    statement.fetch_size = None
     return statement
 
 
@@ -158,11 +161,13 @@ def write(store: Store, *sent: tuple[str, tuple[object, ...]]) -> None:
     with _refusals_told(), ExitStack() as under_way:
         futures = []
         for name, values in sent:
-            note = under_way.enter_context(statements.timed(CASSANDRA, STATEMENTS[name]))
-            futures.append((note, store.session.execute_async(bound(store, name, values))))
-        for note, future in futures:
+            one = under_way.enter_context(ExitStack())
+            note = one.enter_context(statements.timed(CASSANDRA, STATEMENTS[name]))
+            futures.append((one, note, store.session.execute_async(bound(store, name, values))))
+        for one, note, future in futures:
             future.result()
             note["server"] = future.coordinator_host.address
+            one.close()
 
 
 def write_as_one(store: Store, name: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -51,7 +51,8 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 def account_of(request: HttpRequest) -> Account:
-    return Account(request.user.pk, request.user.get_username())
+    user = request.user
+    return Account(user.pk, user.get_username(), user.date_joined)
 
 
 def identity_of(request: HttpRequest) -> uuid.UUID:

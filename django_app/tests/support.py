@@ -7,6 +7,7 @@ import uuid
 from django.contrib.auth import get_user_model
 from django.test import Client, TestCase
 
+from posts import store
 from posts.store import Account
 
 PASSWORD = "correct horse battery"
@@ -25,6 +26,16 @@ def texts(page: str) -> list[str]:
     """The posts of a page, as a reader sees them."""
     found = re.findall(r'<div class="text" dir="auto">(.*?)</div>', page, re.DOTALL)
     return [html.unescape(text) for text in found]
+
+
+def listed_by_name(name: str) -> list[str]:
+    """What an older release lists, newest first."""
+    session = store.connected()
+    found: list[str] = []
+    for row in store.read(session, "select_months_by_name", name):
+        query = "SELECT content FROM posts WHERE username = %s AND month = %s"
+        found += [post.content for post in session.session.execute(query, (name, row.month))]
+    return found
 
 
 class SignedIn(TestCase):

@@ -3,6 +3,7 @@
 import html
 import uuid
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 from cassandra.util import uuid_from_time
 from django.contrib.auth import get_user_model
@@ -14,7 +15,7 @@ from posts import by_account, by_name, ids, store
 from posts.paging import BadCursor, Position
 from posts.store import Account
 from posts.taking_over import ids_by_name
-from tests.support import SignedIn, texts
+from tests.support import SignedIn, listed_by_name, texts
 
 # Of Cassandra 5.0.9, behind a row with the id below.
 STATE = "001200101b95d233eca711f19347a76fe13f04faf07ffffffdf07ffffffd"
@@ -48,6 +49,9 @@ class BesideAnOlderRelease(SignedIn):
     def setUp(self) -> None:
         super().setUp()
         self.session = store.connected()
+        # Before all that is written for it here.
+        self.user.date_joined -= timedelta(days=1000)
+        self.user.save()
         self.owned(False)
         self.addCleanup(self.owned, True)
 
@@ -86,22 +90,12 @@ class BesideAnOlderRelease(SignedIn):
             found.append((texts(page), address))
         return found
 
-    def by_the_older_release(self) -> list[str]:
-        """What it lists."""
-        months = store.read(self.session, "select_months_by_name", self.username)
-        place = [(self.username, row.month, ids.LATEST, 1000) for row in months]
-        return [
-            row.content
-            for one in place
-            for row in store.read(self.session, "select_posts_by_name", *one)
-        ]
-
     def test_posts_of_both_are_listed_by_both(self) -> None:
         expected = self.fill(45)
         pages = [posts for posts, _ in self.links()]
         self.assertEqual([len(page) for page in pages], [20, 20, 5])
         self.assertEqual([post for page in pages for post in page], expected)
-        self.assertEqual(self.by_the_older_release(), expected)
+        self.assertEqual(listed_by_name(self.username), expected)
 
     def test_cursors_are_those_of_the_older_release_and_go_on_where_they_should(self) -> None:
         expected = self.fill(45)
@@ -151,6 +145,31 @@ class BesideAnOlderRelease(SignedIn):
         self.written_by_name("its own", datetime.now(UTC))
         posts, _ = by_account.page(later, None)
         self.assertEqual([post.content for post in posts], ["its own"])
+
+    def test_what_was_written_before_there_was_the_account_is_not_its_own(self) -> None:
+        self.written_by_name("an earlier one's", self.user.date_joined - timedelta(seconds=1))
+        self.written_by_name("its own", datetime.now(UTC))
+        self.assertEqual(self.listed(), ["its own"])
+
+    def test_many_posts_of_another_account_hide_none(self) -> None:
+        now, other = datetime.now(UTC), Account(-7, self.username)
+        for number in range(60):
+            by_account.add(other, uuid_from_time(now - timedelta(milliseconds=number)), "another's")
+        self.written_by_name("its own", now - timedelta(milliseconds=70))
+        with mock.patch.object(by_name, "SOME_IDS", 7):
+            posts, _ = by_account.page(self.account, None)
+        self.assertEqual([post.content for post in posts], ["its own"])
+
+    def test_what_is_taken_over_while_a_page_is_read_is_on_it(self) -> None:
+        expected, unowned = self.fill(30), by_name.unowned
+
+        def meanwhile(*args: object, **kwargs: object) -> object:
+            by_name.take_over(self.session, ids_by_name)
+            return unowned(*args, **kwargs)
+
+        with mock.patch.object(by_name, "unowned", meanwhile):
+            posts, _ = by_account.page(self.account, None)
+        self.assertEqual([post.content for post in posts], expected[:20])
 
     def test_an_owner_that_is_asked_for_again_is_believed_for_a_second_only(self) -> None:
         self.owned(True)

@@ -31,7 +31,7 @@ def backup(lab: Lab, backups: Path = BACKUPS) -> Manifest:
         _require_room(lab, backups)
         with phase("posts read"):
             before = rows_of_posts(lab, release)
-        with phase("snapshots and dump"), cassandra.snapshots(lab):
+        with phase("snapshots and dump"), cassandra.snapshots(lab, before.counts):
             say("lab", "Cassandra's snapshots stand")
             executed = mysql.executed(lab)
             dump = _copy(lab, one, executed)

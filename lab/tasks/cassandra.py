@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,13 +28,13 @@ INSIDE = ("docker", "exec", SERVER)
 
 
 @contextmanager
-def snapshots(lab: Lab) -> Iterator[None]:
-    """A snapshot of the posts' tables stands on every node meanwhile. Raises LabError naming a node
-    that made none."""
+def snapshots(lab: Lab, tables: Collection[str]) -> Iterator[None]:
+    """A snapshot of these of the posts' tables stands on every node meanwhile. Raises LabError
+    naming a node that made none."""
     _clear(lab)
     try:
-        for tables in (POSTS, LISTS):
-            _on_all(lab, partial(_take, tables))
+        for some in (POSTS, LISTS):
+            _on_all(lab, partial(_take, tuple(table for table in some if table in tables)))
         yield
     finally:
         _clear(lab)

@@ -78,8 +78,8 @@ def bring_up(lab: Lab) -> Release:
     web.remove_leftovers(lab, release)
     static.prune(lab)
     data.remove(lab, release, plans)
-    owners.take_over(lab, release)
     record(lab, release, "live")
+    owners.take_over(lab, release)
     return release
 
 
@@ -168,6 +168,7 @@ def rollback(lab: Lab, name: str) -> Release:
     else:
         web.bring(before, release, before.topology.web, databases)
     record(lab, release, "live")
+    owners.take_over(lab, release)
     return release
 
 

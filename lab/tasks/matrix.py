@@ -25,7 +25,9 @@ from lab.tasks import overlay, static, web
 from lab.tasks.balancers import balance, set_state
 from lab.tasks.context import Lab
 from lab.tasks.deploy import record
+from lab.tasks.initialize import initialize, initialized
 from lab.tasks.nodes import REPORTS
+from lab.tasks.owners import take_over
 from lab.tasks.publishing import WEB_IMAGES, prepare
 from lab.topology import WebService
 from lab.watching import all_the_while
@@ -41,6 +43,8 @@ def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
     seconds: how long each page is asked for. Ends with lab.yml's wiring, also when it fails.
     """
     release = prepare(lab, WEB_IMAGES)
+    if not initialized(lab, release):
+        initialize(lab, release, only_news=True)
     if overlay.active(lab):
         _back(lab, release)
     done = _recorded(release, seconds)
@@ -218,3 +222,4 @@ def _back(lab: Lab, release: Release) -> None:
     say("lab", "back to lab.yml's wiring")
     web.bring(lab, release, lab.topology.web)
     record(lab, release, "live")
+    take_over(lab, release)

@@ -1,8 +1,8 @@
 """Has every post belong to its author's account, beside releases that know names only.
 
 While such a release may serve, pages look for what it writes, and pay for that. Once all web
-services run a release that knows accounts, what is left is taken over, and a note on the builder
-says so (django_app/posts/by_name.py).
+services run a release that knows accounts, what is left is taken over, and Cassandra says so to
+the pages (django_app/posts/by_name.py). A note on the builder spares asking for that again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lab.containers import File
+from lab.errors import LabError
 from lab.progress import say
 from lab.releases import Release
 from lab.tasks.application import SECRETS
@@ -18,6 +19,8 @@ from lab.tasks.once import run_django
 
 # On the builder: nothing is left to be taken over, and no older release serves.
 OWNED = "/var/lib/lab/posts_owned"
+# What Django says to a command that an older release has not.
+UNKNOWN = "Unknown command"
 
 
 def learn(lab: Lab, lines: Iterable[str]) -> None:
@@ -25,20 +28,21 @@ def learn(lab: Lab, lines: Iterable[str]) -> None:
     told = [line for line in lines if line.startswith("posts: ")]
     if any("all were taken over" in line for line in told):
         _note(lab)
-    elif not told:
+    elif told:
+        lab.builder.change("rm", "--force", OWNED)
+    else:
         expect_older_release(lab)
 
 
 def expect_older_release(lab: Lab) -> None:
-    """Before the first Django of a release that may be an older one is started."""
-    status, _, _ = lab.builder.attempt("test", "-e", OWNED)
-    if status != 0:
-        return
+    """Before the first Django of a release that may be an older one is started.
+
+    Raises LabError if the pages can't be told: what that release writes would not be looked for.
+    """
     lab.builder.change("rm", "--force", OWNED)
     status, output = run_django(lab, lab.require_release(), "expect_older_release", secrets=SECRETS)
-    if status != 0:
-        said = output.strip().splitlines()[-1:] or ["it said nothing"]
-        say("lab", f"posts of an older release may show with the next deploy only: {said[0]}")
+    if status != 0 and UNKNOWN not in output:
+        raise LabError(f"expect_older_release: {_end(output)}: nothing was changed: `fab doctor`")
 
 
 def take_over(lab: Lab, release: Release) -> None:
@@ -47,14 +51,17 @@ def take_over(lab: Lab, release: Release) -> None:
     if status == 0:
         return
     status, output = run_django(lab, release, "own_posts", secrets=SECRETS)
-    said = output.strip().splitlines()[-1:] or ["it said nothing"]
     if status == 0:
         _note(lab)
-        say("lab", said[0])
-    elif "Unknown command" in output:
+        say("lab", _end(output))
+    elif UNKNOWN in output:
         say("lab", "posts: this release knows them by their authors' names only")
     else:
-        say("lab", f"posts: those of older releases are not taken over yet: {said[0]}")
+        say("lab", f"posts: those of older releases are not taken over yet: {_end(output)}")
+
+
+def _end(output: str) -> str:
+    return (output.strip().splitlines() or ["it said nothing"])[-1]
 
 
 def _note(lab: Lab) -> None:

@@ -28,6 +28,7 @@ from lab.tasks import drill as drills
 from lab.tasks import verify_backup as verification
 from lab.tasks.application import SECRETS
 from lab.tasks.once import run_django
+from lab.tasks.targets import primary
 from lab.tasks.verify_backup import verify
 from tests.conftest import TOPOLOGY
 from tests.lab.test_doctor import FAB, wait_well
@@ -73,14 +74,14 @@ def test_each_account_that_was_acknowledged_before_is_in_the_dump(taken):
 
 
 PRINT_POSTS = """
-from posts import store
-start = None
+from posts import by_account, store
+from posts.store import Account
+cursor = None
 while True:
-    page = store.page({writer!r}, start)
-    print(*(post.content for post in page.rows), sep="\\n")
-    if page.older is None:
+    posts, cursor = by_account.page(Account({account}, {writer!r}), cursor)
+    print(*(post.content for post in posts), sep="\\n")
+    if cursor is None:
         break
-    start = page.older
 store.disconnect()
 """
 
@@ -89,7 +90,9 @@ def test_each_post_that_was_acknowledged_before_can_be_read_by_the_application(
     running, release, taken
 ):
     made, load, began, where = taken
-    code = PRINT_POSTS.format(writer=load.writer)
+    query = f"SELECT id FROM djangodb.auth_user WHERE username = '{load.writer}'"  # noqa: S608
+    (account,) = mysql.sql(running.nodes[primary(running)], query)
+    code = PRINT_POSTS.format(writer=load.writer, account=account)
     with running.changing("of a test"), scratch.cassandra(running, release) as server:
         cassandra.load(running.builder, where, made, server)
         status, output = run_django(

@@ -87,12 +87,15 @@ def test_a_soak_of_every_fault(running, capsys):
 
 
 DROP_A_POST = """
-from posts import store
+from django.contrib.auth import get_user_model
+from posts import by_account, store
 from posts.ids import month_of
-post = store.page({writer!r}, None).rows[0]
+from posts.store import Account
+account = get_user_model().objects.using("default").get(username={writer!r}).pk
+post = by_account.page(Account(account, {writer!r}), None)[0][0]
 store.connected().session.execute(
-    "DELETE FROM posts WHERE username = %s AND month = %s AND id = %s",
-    ({writer!r}, month_of(post.created), post.id),
+    "DELETE FROM posts_of_accounts WHERE account = %s AND month = %s AND id = %s",
+    (account, month_of(post.created), post.id),
 )
 print(post.content)
 store.disconnect()

@@ -7,7 +7,7 @@ from functools import partial
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from posts import by_name, store
+from posts import by_name, removal, store
 from posts.taking_over import SLOW, ids_by_name, told
 from project.environment import Environment
 from project.setup import cassandra, mysql
@@ -58,6 +58,7 @@ class Command(BaseCommand):
             if by_name.all_owned(session):
                 say("all were taken over")
             else:
+                removal.work_off()
                 say(f"{told(by_name.take_over(session, ids_by_name))}, older releases may serve")
             for name, posts in sorted(by_name.nobodys(session).items()):
                 say(f"of {name!r}, which was no account's name: {posts}, nobody's")

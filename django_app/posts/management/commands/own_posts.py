@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from posts import by_name, store
+from posts import by_name, removal, store
 from posts.taking_over import SLOW, ids_by_name, told
 
 
@@ -13,7 +13,11 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         session = store.connect(SLOW)
         try:
-            self.stdout.write(f"posts: {told(by_name.take_over(session, ids_by_name))}")
+            # Before: what an account left behind is not nobody's.
+            removal.work_off()
+            taken = by_name.take_over(session, ids_by_name)
+            removal.note_gone()
+            self.stdout.write(f"posts: {told(taken)}")
             by_name.finish(session)
         finally:
             session.session.cluster.shutdown()

@@ -1,5 +1,7 @@
 """Removes accounts with their sessions and posts, as a drill does with those that it made."""
 
+from datetime import timedelta
+
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
@@ -25,5 +27,5 @@ class Command(BaseCommand):
                 session.delete()
         everybody.filter(pk__in=identities).delete()
         LogEntry.objects.filter(object_repr__startswith=prefix).delete()
-        removal.work_off()
+        removal.work_off(timedelta())
         self.stdout.write(f"{len(identities)} accounts removed")
