@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 import subprocess
 import threading
 import uuid
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab.backup import folder
 from lab.client import Client
 from lab.tasks.deploy import deploy
 from lab.topology import FOLDER
@@ -146,13 +148,8 @@ def test_ten_thousand_posts_are_taken_over_and_shown_by_both_releases(running, o
         assert len(reader.turned) == 2, reader.turned
         return said
 
-    def forwards():
-        status, run = Copy(FOLDER).fab("deploy")
-        assert status == 0, run.output
-        return run.output
-
-    def back():
-        status, run = Copy(FOLDER).fab("rollback")
+    def fab(*arguments):
+        status, run = Copy(FOLDER).fab(*arguments)
         assert status == 0, run.output
         return run.output
 
@@ -160,13 +157,22 @@ def test_ten_thousand_posts_are_taken_over_and_shown_by_both_releases(running, o
         status, _, page = client.post("/posts/create", {"content": text})
         assert (status, "Posted." in page) == (200, True)
 
-    said = under_load("taking over", forwards)
+    said = under_load("taking over", lambda: fab("deploy"))
     assert f"posts: of '{ghost}', which was no account's name: 3, nobody's" in said
     post("by the new release")
-    under_load("back to the older release", back)
+    under_load("back to the older release", lambda: fab("rollback"))
     assert listed(client)[0] == "by the new release"
     post("by the older release")
-    under_load("taking over again", forwards)
-    expected = ["by the older release", "by the new release"]
-    expected += [f"legacy {number} " for number in range(POSTS)]
-    assert listed(client) == expected
+    there = set(folder.names(folder.BACKUPS))
+    fab("backup")
+    (made,) = set(folder.names(folder.BACKUPS)) - there
+    try:
+        under_load("taking over again", lambda: fab("deploy"))
+        expected = ["by the older release", "by the new release"]
+        expected += [f"legacy {number} " for number in range(POSTS)]
+        assert listed(client) == expected
+        fab("verify-backup", f"--name={made}")
+        fab("restore", f"--name={made}", "--replace")
+        assert listed(client) == expected
+    finally:
+        shutil.rmtree(folder.BACKUPS / made)
