@@ -26,7 +26,7 @@ from lab.topology import FOLDER
 BACKUPS = FOLDER / "backups"
 PARTIAL = ".partial"
 CHUNK = 1024 * 1024
-MEMBER = re.compile(r"[a-z]+/[A-Za-z0-9_.+-]+")
+MEMBER = re.compile(r"[a-z_]+/[A-Za-z0-9_.+-]+")
 
 
 class Sink(Protocol):

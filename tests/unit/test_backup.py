@@ -239,7 +239,11 @@ def make(backups, **changes):
             with one.file(name, compressed=True) as file:
                 file.write(b"posts 0a\n")
         with one.file("cassandra-ubuntu1.tar") as file:
-            file.write(archive("posts/nb-1-big-Data.db", "posts/schema.cql", "months/schema.cql"))
+            file.write(
+                archive(
+                    "posts_of_accounts/nb-1-big-Data.db", "posts/schema.cql", "months/schema.cql"
+                )
+            )
         values = {
             "format": 1,
             "name": NAME,
