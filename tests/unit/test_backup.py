@@ -270,7 +270,7 @@ def backups(tmp_path):
 def test_a_whole_backup_is_accepted(backups):
     made = folder.checked(make(backups))
     assert made.snapshots == {"ubuntu1": "cassandra-ubuntu1.tar"}
-    assert folder.tables_in(backups / NAME / "cassandra-ubuntu1.tar") == {"posts"}
+    assert folder.tables_in(backups / NAME / "cassandra-ubuntu1.tar") == {"posts_of_accounts"}
     assert folder.digests(backups / NAME / manifest.BEFORE) == {"posts 0a"}
 
 
