@@ -29,13 +29,16 @@ class Posts:
 
 
 def parse(output: str) -> Posts:
-    """What `manage.py digest_posts` printed. Raises LabError if its end is missing."""
+    """What `manage.py digest_posts` printed. Raises LabError if its end is missing.
+
+    An older release may print a row twice: its driver took a late page for the next one.
+    """
     words = [line.split(maxsplit=1) for line in output.splitlines() if " " in line]
     columns = tuple(sorted(rest for kind, rest in words if kind == "column"))
-    rows = frozenset(rest for kind, rest in words if kind == "row")
+    rows = [rest for kind, rest in words if kind == "row"]
     if ["end", f"{len(rows)} rows"] not in words:
         raise LabError("digest_posts: its end is missing: try again")
-    return Posts(columns, rows)
+    return Posts(columns, frozenset(rows))
 
 
 def lines(rows: Iterable[str]) -> str:

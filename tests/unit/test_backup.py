@@ -154,6 +154,8 @@ def test_the_posts_digests_are_read_whole():
     found = posts.parse(COLUMNS + '{"level": "info"}\nrow posts 0a\nrow months 0b\nend 2 rows\n')
     assert found.rows == {"posts 0a", "months 0b"}
     assert found.counts == {"months": 1, "posts": 1}
+    twice = posts.parse(COLUMNS + "row posts 0a\nrow posts 0a\nend 2 rows\n")
+    assert twice.counts == {"months": 0, "posts": 1}
     assert posts.parse(COLUMNS + "end 0 rows\n").counts == {"months": 0, "posts": 0}
 
 
