@@ -28,6 +28,16 @@ class Posts:
         return {table: found[table] for table in sorted(set(tables))}
 
 
+def with_rows(read: Posts) -> Posts:
+    """What was read, without the columns of tables that have no rows; all of them if none has.
+
+    An older release names the columns of newer tables, too, and reads no row of them.
+    """
+    filled = {table for table, rows in read.counts.items() if rows}
+    columns = tuple(one for one in read.columns if not filled or one.split()[0] in filled)
+    return Posts(columns, read.rows)
+
+
 def parse(output: str) -> Posts:
     """What `manage.py digest_posts` printed. Raises LabError if its end is missing.
 

@@ -30,7 +30,7 @@ def backup(lab: Lab, backups: Path = BACKUPS) -> Manifest:
     with draft(backups, manifest.name_at(began)) as one:
         _require_room(lab, backups)
         with phase("posts read"):
-            before = rows_of_posts(lab, release)
+            before = posts.with_rows(rows_of_posts(lab, release))
         with phase("snapshots and dump"), cassandra.snapshots(lab, before.counts):
             say("lab", "Cassandra's snapshots stand")
             executed = mysql.executed(lab)

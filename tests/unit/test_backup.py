@@ -196,6 +196,15 @@ def test_restored_posts_lie_between_what_was_there_before_and_after(
     assert posts.surplus(found, after) == surplus
 
 
+def test_a_backup_has_the_tables_that_were_read():
+    columns = ("months username text", "owners id timeuuid", "posts id timeuuid")
+    rows = frozenset({"posts 0a", "months 0b"})
+    read = posts.with_rows(posts.Posts(columns, rows))
+    assert read == posts.Posts(("months username text", "posts id timeuuid"), rows)
+    empty = posts.Posts(columns, frozenset())
+    assert posts.with_rows(empty) == empty
+
+
 def test_a_ring_with_more_tables_takes_a_backup_of_before():
     before = ("months username text", "posts id timeuuid", "posts username text")
     now = (*before, "owners account bigint")
