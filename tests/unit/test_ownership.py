@@ -1,5 +1,7 @@
 """Whose a lab is, and what Vagrant and the tasks say of one that is another folder's."""
 
+import os
+
 import pytest
 
 from lab import ownership
@@ -181,3 +183,66 @@ def test_a_task_says_whose_the_lab_is(root, folder, running, line):
     found = (machine(root, folder, known=False, running=running),)
     said = ownership.refusal("lab", found, SINCE)
     assert said == line.replace("ROOT", str(root))
+
+
+WARNING = "WARNING: Error loading config file: /root/.docker/config.json: permission denied"
+DOCKER = f"""#!/bin/sh
+echo "{WARNING}" >&2
+echo "$*" >>"$(dirname "$0")/asked"
+case "$*" in
+ps*) printf '%s\\n' 'c1 running /removed' 'c2 exited /removed' ;;
+inspect*lab.name*) echo "lab 192.168.56.0/24" ;;
+inspect*) echo 2026-11-30T10:09:07.123456789Z ;;
+"network ls"*) printf '%s\\n' n1 n2 ;;
+"network inspect"*) echo '[{{"Name": "lab"}}]' ;;
+"image inspect"*) echo missing >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path):
+    """A PATH with a Docker that warns of something whatever it is asked."""
+    path = tmp_path / "bin" / "docker"
+    path.parent.mkdir()
+    path.write_text(DOCKER)
+    path.chmod(0o755)
+    search = f"{path.parent}:{os.environ['PATH']}"
+    return {"PATH": search, "TZ": "UTC", "LAB_NAME": "lab", "LAB_SUBNET": "192.168.56.0/24"}
+
+
+def test_what_docker_warns_of_is_no_part_of_its_answer(docker, tmp_path):
+    program = """
+    require './provision/lab'
+    def Lab.known = ['c1']
+    Lab.check_own_lab
+    found = Lab.nodes
+    Lab.replace_strangers
+    failed = Lab.docker('image', 'inspect')
+    puts JSON.generate([found.map(&:to_a), Lab.since(found), Lab.docker_networks, failed])
+    """
+    nodes, since, networks, failed = ruby.ask(program, **docker)
+    assert nodes == [["c1", "/removed", True, True], ["c2", "/removed", False, False]]
+    assert since == "2026-11-30 10:09"
+    assert networks == [{"Name": "lab"}]
+    assert failed == [f"{WARNING}\nmissing\n", False]
+    asked = (tmp_path / "bin" / "asked").read_text().splitlines()
+    assert "rm --force --volumes c2" in asked
+    assert "network inspect n1 n2" in asked
+    assert not [line for line in asked if "WARNING" in line]
+
+
+def test_that_docker_fails_is_not_taken_for_a_lab_without_nodes(docker, tmp_path):
+    (tmp_path / "bin" / "docker").write_text("#!/bin/sh\necho it is away >&2\nexit 1\n")
+    program = """
+    require './provision/lab'
+    $stderr = StringIO.new
+    begin
+      Lab.nodes
+    rescue SystemExit
+      puts JSON.generate($stderr.string)
+    end
+    """
+    assert ruby.ask(program, **docker) == (
+        "lab: `docker ps` failed (it is away): see `docker info`\n"
+    )
