@@ -132,6 +132,30 @@ def test_of_a_link_it_counts_where_it_leads(sources, tmp_path):
     assert (tmp_path / "there/django_app/templates/entry.html").readlink() == Path("elsewhere.html")
 
 
+def test_a_name_need_not_be_utf_8(sources, tmp_path):
+    before = images.tags(sources)
+    name = os.fsdecode(b"caf\xe9.html")
+    (sources / "django_app/templates" / name).write_text("x")
+    (sources / "django_app/templates/link.html").symlink_to(name)
+    after = images.tags(sources)
+    changed = {image for image in after if after[image] != before[image]}
+    assert changed == {"webapp_allinone", "webapp_django"}
+    assert f"django_app/templates/{name}" in sent(sources, tmp_path / "there")
+
+
+def test_a_tag_is_the_digest_of_names_kinds_and_contents(tmp_path):
+    """Another reckoning would have every lab build every image again."""
+    for path, text in (
+        ("provision/node/files/lab-base-image", "base"),
+        ("images/haproxy/Dockerfile", "FROM"),
+        ("images/haproxy/grüße.txt", "x"),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "images/haproxy/link").symlink_to("grüße.txt")
+    assert images.tag(IMAGES["haproxy"], tmp_path) == "0378a6de68ee"
+
+
 def test_content_counts_where_size_and_time_do_not_tell(sources, tmp_path):
     sent(sources, tmp_path / "there")
     path = sources / "django_app/manage.py"
