@@ -4,9 +4,12 @@ import os
 
 import pytest
 
-from lab import ownership
+from lab import ownership, remote, topology
+from lab.errors import LabError
 from lab.ownership import Machine
+from lab.tasks.context import Lab
 from tests.unit import ruby
+from tests.unit.delivered import TEXT
 
 SINCE = "2026-11-30 10:09"
 
@@ -246,3 +249,43 @@ def test_that_docker_fails_is_not_taken_for_a_lab_without_nodes(docker, tmp_path
     assert ruby.ask(program, **docker) == (
         "lab: `docker ps` failed (it is away): see `docker info`\n"
     )
+
+
+DENIED = (
+    "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock"
+)
+NOT_TOLD = (
+    "the lab 'lab' is not up from here, and whether another folder has it can't be told:"
+    f" Docker does not answer ({DENIED}): run `make up`, which says what to do"
+)
+NOT_UP = "the lab 'lab' is not up: run `make up`"
+
+
+@pytest.mark.parametrize(
+    ("docker", "way", "told"),
+    [
+        (f"#!/bin/sh\necho warned >&2\necho '{DENIED}' >&2\nexit 1\n", False, NOT_TOLD),
+        # Who may not use Docker may use the lab all the same.
+        (f"#!/bin/sh\necho '{DENIED}' >&2\nexit 1\n", True, NOT_UP),
+        ("#!/bin/sh\n", False, NOT_UP),
+        # Nodes that are virtual machines need none.
+        (None, False, NOT_UP),
+    ],
+    ids=["denied", "denied, with a way to the nodes", "no nodes", "no Docker"],
+)
+def test_a_docker_that_does_not_answer_is_not_one_without_nodes(
+    monkeypatch, tmp_path, docker, way, told
+):
+    programs = {"ip": "#!/bin/sh\nexit 2\n", "docker": docker}
+    for name, text in programs.items():
+        if text:
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+    config = tmp_path / "ssh_config"
+    if way:
+        config.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(remote, "SSH_CONFIG", config)
+    with pytest.raises(LabError) as error:
+        Lab(topology.load(TEXT, {})).require_up()
+    assert str(error.value) == told
