@@ -35,12 +35,17 @@ OF_NO_USE = (
     *(".ruff_cache", ".coverage", "htmlcov", ".tox", ".venv", "venv", "lab.egg-info"),
     *(".ipynb_checkpoints", "node_modules", ".env", ".envrc", ".python-version"),
     # Copies and leavings
-    *("urls.py.bak", "urls.tmp", "urls.temp", "urls.part", "debug.log"),
+    *("urls.py.bak", "urls.tmp", "urls.temp", "urls.part", "debug.log", "URLS.BAK", "URLS.TMP"),
+    *("urls.py.save.1", "urls.bak.py", "urls_LOCAL_1234.py", "urls_BASE_1234.py"),
+    *("urls_REMOTE_1234.py", "urls_BACKUP_1234.py"),
+    # Indexes and sessions
+    *("TAGS", "cscope.out", "Session.vim", "lab.code-workspace", "Icon\r"),
 )
 OF_USE = (
     *("urls.py", "manage.py", "uwsgi.ini", "site.css", "logo.svg", "nginx.conf", "base.html"),
     *("requirements.txt", "jvm17.options", "Dockerfile", "core", "tags", "log.py", "tmp.py"),
     *("backup.sql", "catalog", "temp", "original.png", "5913", "film.swf", "save.py", "cvs.py"),
+    *("Icon", "Icons", "Icon1", "X_LOCAL_Y.txt", "Session.py", "save.tmp.py", "bak.py"),
     *("a b.css", "grüße.txt", "swap.py", "git.py", "env.py", "x.origin", "log", "#1.css", "a~b"),
 )
 SEEN = ("django_app/posts", "images/webapp_nginx")
@@ -101,6 +106,13 @@ def test_what_an_image_may_need_changes_its_tag_and_is_sent(sources, tmp_path):
         tags = after
     wanted = {f"{place}/{name}" for place in SEEN for name in OF_USE}
     assert wanted <= sent(sources, tmp_path / "there").keys()
+
+
+@pytest.mark.skipif(not (FOLDER / ".git").exists(), reason="this folder is no clone")
+def test_nothing_that_git_has_is_left_out():
+    tracked = run("git", "-C", FOLDER, "ls-files", "-z", "images", "django_app").split("\0")
+    assert len(tracked) > 100
+    assert [path for path in tracked if path and images.left_out(Path(path))] == []
 
 
 def test_what_is_on_the_builder_and_no_longer_here_goes(sources, tmp_path):
