@@ -99,10 +99,11 @@ def tag(image: Image, folder: Path = FOLDER) -> str:
     """The digest of everything that goes into an image, uncommitted edits included."""
     digest = hashlib.sha256(f"{image.suite} {image.target}\n".encode())
     for path in _inputs(image, folder):
-        name = str(path.relative_to(folder))
+        # A file's name need not be UTF-8.
+        name = os.fsencode(path.relative_to(folder))
         kind = "link" if path.is_symlink() else _mode(path) & 0o111
-        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
-        digest.update(f"{name} {kind}\0".encode())
+        content = os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes()
+        digest.update(name + f" {kind}\0".encode())
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:12]
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from lab.errors import LabError
+from lab.errors import LabError, outside
 from lab.topology import FOLDER
 
 # own; lost: this folder's, but its Vagrant has forgotten it; another's, whose folder is there;
@@ -71,6 +71,18 @@ def require_own(name: str) -> None:
         raise LabError(refusal(name, found, since(found)))
 
 
+def unanswered() -> str:
+    """Why Docker does not answer; empty if it does, and where this machine has none."""
+    try:
+        found = _run("ps", "--quiet")
+    except FileNotFoundError:
+        return ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return outside(error) or str(error)
+    last = found.stderr.strip().splitlines()[-1:]
+    return "" if found.returncode == 0 else " ".join(last) or "docker ps failed"
+
+
 def refusal(name: str, found: tuple[Machine, ...], when: str) -> str:
     """Whose lab it is, whether it runs, and what to do instead of taking it for one's own."""
     folder = found[0].folder
@@ -125,13 +137,17 @@ def _there(folder: str) -> bool:
 
 def _docker(*arguments: str) -> str:
     try:
-        found = subprocess.run(
-            ("docker", *arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_SECONDS,
-        )
+        found = _run(*arguments)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return found.stdout if found.returncode == 0 else ""
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ("docker", *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )

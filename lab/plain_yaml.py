@@ -1,8 +1,8 @@
 """The language of lab.yml: the plain part of YAML, which every reader takes for the same.
 
 What readers take differently, or silently, is refused with its line: keys given twice, anchors,
-aliases, tags, other notations of numbers, words such as yes and off. provision/plain_yaml.rb has
-the same rules for Vagrant and says the same of each mistake.
+aliases, merge keys, tags, numbers as keys and in other notations, words such as yes and off.
+provision/plain_yaml.rb has the same rules for Vagrant and says the same of each mistake.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _mistakes_of_node(event: yaml.NodeEvent) -> Iterator[str]:
 def _mistakes_of_scalar(style: str | None, value: str) -> Iterator[str]:
     if style in ("|", ">"):
         yield f"a block of text ({style}) is not plain YAML: write it in quotes"
-    elif style is None and value == "<<":
+    elif value == "<<":
         yield "a merge key (<<) is not plain YAML: write out what it stands for"
     elif style is None and value and not _plain(value):
         yield (
@@ -144,6 +144,8 @@ def _mistakes_of_scalar(style: str | None, value: str) -> Iterator[str]:
 def _mistakes_of_key(event: yaml.NodeEvent, number: int, lines: dict[str, int]) -> Iterator[str]:
     if not isinstance(event, yaml.ScalarEvent) or not event.value:
         yield "a key should be one name"
+    elif event.style is None and re.fullmatch(NUMBER, event.value):
+        yield f"{_shown(event.value)} is a number, and a key should be a name: write it in quotes"
     elif event.value in lines:
         first = lines[event.value]
         yield f"{_shown(event.value)} is there already, in line {first}: rename or remove one"

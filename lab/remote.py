@@ -58,17 +58,18 @@ class Node:
     def __init__(self, name: str, greeting_seconds: float = 15) -> None:
         """greeting_seconds: how long sshd may take until it says who it is."""
         self.name = name
-        self._connection = Connection(
-            name,
-            config=_config(),
-            connect_timeout=min(5, greeting_seconds),
-            # The lab's key and no other: a server ends after a few that it does not know.
-            connect_kwargs={
-                "banner_timeout": greeting_seconds,
-                "allow_agent": False,
-                "look_for_keys": False,
-            },
-        )
+        with _known_way():
+            self._connection = Connection(
+                name,
+                config=_config(),
+                connect_timeout=min(5, greeting_seconds),
+                # The lab's key and no other: a server ends after a few that it does not know.
+                connect_kwargs={
+                    "banner_timeout": greeting_seconds,
+                    "allow_agent": False,
+                    "look_for_keys": False,
+                },
+            )
         # Several threads share the connection; one of them opens it.
         self._opening = Lock()
         # One change of this node at a time: observing and acting on it belong together.
@@ -309,13 +310,22 @@ def _errors(channel: Channel) -> str:
 
 def _config() -> Config:
     """The way to the nodes, whatever the user's own Fabric and SSH are told."""
+    # The lazy one reads no file, and the given one keeps it from reading SSH's.
+    return Config(lazy=True, ssh_config=SSHConfig.from_path(str(SSH_CONFIG)))
+
+
+@contextmanager
+def _known_way() -> Iterator[None]:
+    """Raises RemoteError where the file that says how to reach the nodes does not."""
     try:
-        # The lazy one reads no file, and the given one keeps it from reading SSH's.
-        return Config(lazy=True, ssh_config=SSHConfig.from_path(str(SSH_CONFIG)))
+        yield
     except FileNotFoundError:
         raise RemoteError(f"{SSH_CONFIG} is missing: the lab is not up: run `make up`") from None
     except OSError as error:
         raise RemoteError(outside(error)) from None
+    # Some of its settings are read as late as they are used.
+    except (SSHException, ValueError):
+        raise RemoteError(f"{SSH_CONFIG} is damaged: remove it and run `make up`") from None
 
 
 def _archive(files: tuple[File, ...]) -> bytes:

@@ -35,7 +35,9 @@ WEB_PROGRAMS = ("django", "nginx", "allinone")
 # As a host's name, and short enough for the names that are made with it.
 NodeName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
 # Every machine's own, whatever its /etc/hosts says.
-NOT_NODES = ("localhost", "ip6-localhost", "ip6-loopback", "broadcasthost")
+NOT_NODES = re.compile(r"localhost|broadcasthost|ip6-.*")
+# MiB: 16 TiB, more than a machine has.
+MOST_MEMORY = 2**24
 HostNumber = Annotated[int, Field(ge=2, le=254)]
 LabName = re.compile(r"[a-z][a-z0-9-]{0,19}")
 # Networks that Docker makes itself.
@@ -60,7 +62,7 @@ class NodeSettings(Record):
     """One machine. host: last octet of its address; memory: MiB."""
 
     host: HostNumber
-    memory: Annotated[int, Field(ge=1024)]
+    memory: Annotated[int, Field(ge=1024, le=MOST_MEMORY)]
 
 
 class WebService(Record):
@@ -77,8 +79,9 @@ class Limit(Record):
     cpus: cores; memory: MiB, swap included; pids: processes and threads; write: MiB/s to disk.
     """
 
-    cpus: Annotated[float, Field(gt=0, strict=False)]
-    memory: Annotated[int, Field(ge=16)]
+    # Docker takes no smaller share.
+    cpus: Annotated[float, Field(ge=0.01, le=1024, strict=False)]
+    memory: Annotated[int, Field(ge=16, le=MOST_MEMORY)]
     pids: Annotated[int, Field(ge=8)]
     write: Annotated[int, Field(ge=1)]
 
@@ -369,8 +372,8 @@ def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
 
 def _node_mistakes(settings: Settings) -> Iterator[str]:
     known = ", ".join(settings.nodes)
-    for node in NOT_NODES:
-        if node in settings.nodes:
+    for node in settings.nodes:
+        if NOT_NODES.fullmatch(node):
             yield f"nodes: {node!r} is every machine's own name: choose another"
     for key, node in _node_references(settings):
         if node not in settings.nodes:

@@ -140,9 +140,38 @@ install_tools() {
   python3 -m venv --clear .venv
   # uv installs in a second what takes pip half a minute. As modules: pip's own scripts do not bear
   # every folder.
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
-  .venv/bin/python -m uv pip install --quiet --python .venv --require-hashes --requirement requirements.lock
+  local sources said
+  sources=$(pip_sources)
+  mapfile -t sources <<<"$sources"
+  # Not by way of env, whose arguments all users see: an index's address may hold a password.
+  (
+    export "${sources[@]}"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+  )
+  .venv/bin/python -m uv --no-config pip install --quiet --python .venv --require-hashes \
+    --requirement requirements.lock
+  said=$(.venv/bin/python -I -c 'import fabric, jinja2, mypy, pydantic, pytest, rich, ruff, yaml' 2>&1) ||
+    fail "uv installed the Python tools, and not into .venv (${said##*$'\n'}): look for settings of uv in" \
+      "the environment, and run \`provision/host.sh environment\` again"
   echo "$wanted" >.venv/requirements
+}
+
+# Settings of pip for its environment: of its files only where packages come from, and whom to trust
+# for that, as `own` keeps of the caller's. The rest (target, dry-run) was meant for other folders.
+pip_sources() {
+  .venv/bin/python -m pip config list | .venv/bin/python -I -c '
+import ast, os, sys
+KEPT = {f"PIP_{name}" for name in (
+    "INDEX_URL EXTRA_INDEX_URL FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY TIMEOUT DEFAULT_TIMEOUT"
+).split()}
+print("PIP_CONFIG_FILE=/dev/null")
+for line in sys.stdin:
+    key, value = line.rstrip("\n").split("=", 1)
+    section, name = key.split(".", 1)
+    name = "PIP_" + name.upper().replace("-", "_")
+    if section in ("global", "install") and name in KEPT - os.environ.keys():
+        print(name, ast.literal_eval(value).strip().replace("\n", " "), sep="=")
+'
 }
 
 # As lab.rb's check_folder: Python's venv takes a colon for the end of a path, ssh's and its

@@ -137,11 +137,19 @@ module Lab
     KEY
   end
 
+  # What it printed, or why it failed: warnings are no part of an answer.
   def docker(*arguments)
-    output, status = Open3.capture2e('docker', *arguments)
-    [output, status.success?]
+    output, errors, status = Open3.capture3('docker', *arguments)
+    status.success? ? [output, true] : [output + errors, false]
   rescue Errno::ENOENT
     ['docker: command not found', false]
+  end
+
+  # Ends the program if Docker fails: no answer is not an empty one.
+  def ask_docker(*arguments)
+    output, ok = docker(*arguments)
+    ok or abort "lab: `docker #{arguments.first}` failed (#{output.lines.last&.strip}): see `docker info`"
+    output
   end
 
   # By its id: another folder's lab may have a node of this name.
@@ -151,8 +159,7 @@ module Lab
   def remove_network
     return if nodes.any?
 
-    output, = docker('network', 'ls', '--quiet', *LABELLED)
-    docker('network', 'rm', *output.split)
+    docker('network', 'rm', *ask_docker('network', 'ls', '--quiet', *LABELLED).split)
   end
 
   # Vagrant inspects every container of the machine for port collisions, and dies when one that is
@@ -241,7 +248,7 @@ module Lab
 
   def nodes
     mine = known
-    output, = docker('ps', '--all', '--no-trunc', *LABELLED, '--format', '{{.ID}} {{.State}} {{.Label "lab.folder"}}')
+    output = ask_docker('ps', '--all', '--no-trunc', *LABELLED, '--format', '{{.ID}} {{.State}} {{.Label "lab.folder"}}')
     output.lines(chomp: true).map do |line|
       id, state, folder = line.split(' ', 3)
       Ownership::Node.new(id:, folder: folder.to_s, running: !%w[created exited dead].include?(state), known: mine.include?(id))
@@ -263,8 +270,11 @@ module Lab
   def since(nodes)
     running = nodes.select(&:running)
     key, whole, pick = running.any? ? ['StartedAt', running, :min] : ['FinishedAt', nodes, :max]
-    output, = docker('inspect', '--format', "{{.State.#{key}}}", *whole.map(&:id))
-    output.split.map { |time| Time.parse(time) }.send(pick)&.localtime&.strftime('%Y-%m-%d %H:%M')
+    output, ok = docker('inspect', '--format', "{{.State.#{key}}}", *whole.map(&:id))
+    # One of them may be gone by now.
+    return 'a while' unless ok
+
+    output.split.map { |time| Time.parse(time) }.send(pick).localtime.strftime('%Y-%m-%d %H:%M')
   end
 
   # What came with a copy of another folder's .vagrant is that folder's.
@@ -307,7 +317,7 @@ module Lab
             'choose another /24, for example LAB_SUBNET=192.168.57.0/24'
     end
     own = own_network ? subnets(own_network) : []
-    output, = Open3.capture2e('ip', '-4', '-o', 'route')
+    output, = Open3.capture2('ip', '-4', '-o', 'route')
     route = output.lines.find do |line|
       to = line.split.first
       to.include?('/') && !own.include?(to) && overlap?(to, SUBNET)
@@ -316,8 +326,9 @@ module Lab
   end
 
   def docker_networks
-    ids, = docker('network', 'ls', '--quiet')
-    output, = Open3.capture2('docker', 'network', 'inspect', *ids.split)
+    ids = ask_docker('network', 'ls', '--quiet').split
+    # Not by its status: one of them may be gone by now.
+    output, = Open3.capture3('docker', 'network', 'inspect', *ids)
     JSON.parse(output)
   end
 
@@ -333,10 +344,10 @@ module Lab
   def check_room
     return if nodes.any?(&:running)
 
-    root, = docker('info', '--format', '{{.DockerRootDir}}')
+    root = ask_docker('info', '--format', '{{.DockerRootDir}}').strip
     memory = File.read('/proc/meminfo')[/^MemAvailable:\s+(\d+)/, 1].to_i / 1024
-    disk = `df --output=avail --block-size=1M #{root.strip.shellescape}`.lines.last.to_i
-    short = [shortage('of memory', memory, NODE_MEMORY_MIB), shortage("below #{root.strip}", disk, NODE_DISK_MIB)].compact
+    disk = `df --output=avail --block-size=1M #{root.shellescape}`.lines.last.to_i
+    short = [shortage('of memory', memory, NODE_MEMORY_MIB), shortage("below #{root}", disk, NODE_DISK_MIB)].compact
     abort "lab: no room for #{NODES.size} nodes: #{short.join(', ')}: end or remove something first" if short.any?
   end
 

@@ -83,7 +83,7 @@ module PlainYaml
     def scalar(value, anchor, tag, _plain, _quoted, style)
       properties(anchor, tag)
       check_scalar(value, style)
-      node(value)
+      node(value, plain: style == Psych::Nodes::Scalar::PLAIN)
     end
 
     def start_sequence(anchor, tag, *) = open(Open.new(nil, false), anchor, tag)
@@ -117,18 +117,22 @@ module PlainYaml
       case style
       when Psych::Nodes::Scalar::LITERAL then mistake 'a block of text (|) is not plain YAML: write it in quotes'
       when Psych::Nodes::Scalar::FOLDED then mistake 'a block of text (>) is not plain YAML: write it in quotes'
-      when Psych::Nodes::Scalar::PLAIN then check_plain(value)
-      else check_quoted(value)
+      else
+        if value == '<<'
+          mistake 'a merge key (<<) is not plain YAML: write out what it stands for'
+        elsif style == Psych::Nodes::Scalar::PLAIN
+          check_plain(value)
+        else
+          check_quoted(value)
+        end
       end
     end
 
     def check_plain(value)
-      if value == '<<'
-        mistake 'a merge key (<<) is not plain YAML: write out what it stands for'
-      elsif !value.empty? && (!PLAIN.match?(value) || NOT_TEXT.match?(value))
-        mistake "#{shown(value)} may be read in more than one way: " \
-                'write a number as 11 or 0.5, and any other value in quotes'
-      end
+      return if value.empty? || (PLAIN.match?(value) && !NOT_TEXT.match?(value))
+
+      mistake "#{shown(value)} may be read in more than one way: " \
+              'write a number as 11 or 0.5, and any other value in quotes'
     end
 
     def check_quoted(value)
@@ -138,16 +142,18 @@ module PlainYaml
     end
 
     # name: nil for what can't be one.
-    def node(name)
+    def node(name, plain: false)
       return unless (lines = @within.last&.lines)
 
-      check_key(name, lines) if @within.last.at_key
+      check_key(name, plain, lines) if @within.last.at_key
       @within.last.at_key = !@within.last.at_key
     end
 
-    def check_key(name, lines)
+    def check_key(name, plain, lines)
       if name.nil? || name.empty?
         mistake 'a key should be one name'
+      elsif plain && name.match?(/\A#{NUMBER}\z/)
+        mistake "#{shown(name)} is a number, and a key should be a name: write it in quotes"
       elsif lines.key?(name)
         mistake "#{shown(name)} is there already, in line #{lines[name]}: rename or remove one"
       else

@@ -5,7 +5,8 @@ require_relative 'plain_yaml'
 module Settings
   # As lab/topology.py has them.
   NODE = /\A[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?\z/
-  NOT_NODES = %w[localhost ip6-localhost ip6-loopback broadcasthost].freeze
+  NOT_NODES = /\A(?:localhost|broadcasthost|ip6-.*)\z/
+  MOST_MEMORY = 2**24
   LAB = /\A[a-z][a-z0-9-]{0,19}\z/
   NOT_LABS = %w[bridge default host none].freeze
   BYTE = /(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])/
@@ -68,13 +69,15 @@ module Settings
     unless name.is_a?(String) && name.match?(NODE)
       return ["#{key} should be a name of up to 32 of a-z, 0-9 and -, beginning with a letter and not ending with -"]
     end
-    return ["#{key} is every machine's own name: choose another"] if NOT_NODES.include?(name)
+    return ["#{key} is every machine's own name: choose another"] if NOT_NODES.match?(name)
     return ["lab.yml: nodes.#{name}: should be a mapping such as {host: 11, memory: 2048}"] unless node.is_a?(Hash)
 
     host, memory = node.values_at('host', 'memory')
     found = []
     found << "lab.yml: nodes.#{name}.host: #{host.inspect} should be a number from 2 to 254" unless host.is_a?(Integer) && host.between?(2, 254)
-    found << "lab.yml: nodes.#{name}.memory: #{memory.inspect} should be a number from 1024 on" unless memory.is_a?(Integer) && memory >= 1024
+    unless memory.is_a?(Integer) && memory.between?(1024, MOST_MEMORY)
+      found << "lab.yml: nodes.#{name}.memory: #{memory.inspect} should be a number from 1024 to #{MOST_MEMORY}"
+    end
     found
   end
 

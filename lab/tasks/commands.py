@@ -143,8 +143,10 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise LabError(f"{name}: {text!r} should be a number from {least} to {most}")
+    # By its length first: Python reads no number of thousands of digits.
+    fits = text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most
+    if not fits:
+        raise LabError(f"{name}: {text[:40]!r} should be a number from {least} to {most}")
     return int(text)
 
 
@@ -274,6 +276,8 @@ def trace(context: Context, identity: str) -> None:
 @task(help={"into": "the folder that they are written to"})
 def diagram(context: Context, into: str = diagrams.FOLDER) -> None:
     """Draw every mode and the whole lab as lab.yml has them (SVG)."""
+    if not into:
+        raise LabError(f"--into: '' should be a folder, such as {diagrams.FOLDER}")
     drawn = diagrams.draw(load(), FOLDER / into)
     say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
 

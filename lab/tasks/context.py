@@ -63,6 +63,7 @@ class Lab:
         something might even answer.
         """
         ownership.require_own(self.topology.name)
+        self._require_known()
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)
         try:
             found = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -71,6 +72,19 @@ class Lab:
         if found.returncode != 0 or " via " in found.stdout:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
         _require_readable()
+
+    def _require_known(self) -> None:
+        """Raises LabError where nothing here leads to the nodes, and Docker, which would know
+        whether they are another folder's, does not answer.
+
+        With a way to them the nodes answer themselves: who may not use Docker may use the lab.
+        """
+        if not remote.SSH_CONFIG.exists() and (why := ownership.unanswered()):
+            raise LabError(
+                f"the lab '{self.topology.name}' is not up from here, and whether another folder"
+                f" has it can't be told: Docker does not answer ({why}):"
+                " run `make up`, which says what to do"
+            )
 
     @contextmanager
     def changing(self, task: str, lost: Callable[[], None] | None = None) -> Iterator[None]:

@@ -22,8 +22,8 @@ from tests.conftest import TOPOLOGY
 pytestmark = pytest.mark.long
 SECONDS = 240
 
-# The lab beside this one, and the one of its nodes that is booted.
-SECOND = "second"
+# The lab beside this one, which is no other test run's, and the one of its nodes that is booted.
+SECOND = f"second-{os.getpid()}"
 NODE = TOPOLOGY.names[-1]
 
 

@@ -71,6 +71,15 @@ def fab(*arguments, **environment):
             ("drill", "soak", "--minutes=long"),
             "lab: --minutes: 'long' should be a number from 0 to 600",
         ),
+        (
+            ("logs", f"--lines={'9' * 5000}"),
+            f"lab: --lines: '{'9' * 40}' should be a number from 0 to 100000",
+        ),
+        (
+            ("drill", "soak", f"--seed={'9' * 5000}"),
+            f"lab: --seed: '{'9' * 40}' should be a number from 0 to 2147483648",
+        ),
+        (("diagram", "--into="), "lab: --into: '' should be a folder, such as docs/modes"),
         (("top", "--seconds=-1"), "lab: --seconds: '-1' should be a number from 0 to 86400"),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
     ],

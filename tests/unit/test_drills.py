@@ -389,8 +389,8 @@ def test_a_fault_is_taken_back_although_the_drill_was_killed(tmp_path, number, m
     """
     did, order = tmp_path / "broken", tmp_path / "order"
     scripts = (
-        f"touch {did}.begun; sleep 1; touch {did}",
-        f"sleep 0.5; rm {did} && echo healed >> {order}",
+        f"touch {did}.begun; sleep 0.3; touch {did}",
+        f"sleep 0.2; rm {did} && echo healed >> {order}",
         f"echo forgotten >> {order}",
     )
     argv = (sys.executable, "-c", DRILL, json.dumps(scripts), str(tmp_path / "guard.log"))

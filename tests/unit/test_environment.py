@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -175,7 +176,6 @@ def traps(tmp_path):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("provision/host.sh", "environment"), ""),
         (("provision/node-digest",), None),
         ((".venv/bin/fab", "--version"), "Fabric 3.2.3\nParamiko 5.1.0\nInvoke 2.2.1\n"),
     ],
@@ -186,6 +186,30 @@ def test_a_shell_s_startup_and_search_path_lead_no_script_astray(traps, command,
         command, cwd=FOLDER, env=traps, capture_output=True, text=True, check=False
     )
     assert (found.returncode, found.stdout) == (0, plain.stdout if said is None else said)
+
+
+def test_nor_the_one_that_installs(traps, tmp_path):
+    """In a copy, whose tools are there already, and by a Python that makes no environment."""
+    shutil.copytree(FOLDER / "provision", tmp_path / "provision", dirs_exist_ok=True)
+    (tmp_path / "requirements.lock").write_text("one\n")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "requirements").write_text(
+        "2c8b08da5ce60398e1f19af0e5dccc744df274b826abe585eaba68c525434806  requirements.lock\n"
+    )
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\n[ "$1" = -c ]\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        ("provision/host.sh", "environment"),
+        cwd=tmp_path,
+        env=traps | {"PATH": f"{python.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / ".venv" / "bin" / "fab").readlink() == Path("../../provision/fab")
 
 
 @pytest.fixture
@@ -341,3 +365,71 @@ def test_ctrl_c_before_a_task_has_begun_is_no_traceback():
     _, said = process.communicate(timeout=20)
     assert process.returncode in (130, 1)
     assert "Traceback" not in said
+
+
+# A pip and a uv that are set up to install elsewhere, or nothing.
+ELSEWHERE = """[global]
+index-url = file://{index}
+[install]
+target = {elsewhere}
+dry-run = true
+no-binary = :all:
+"""
+# In place of uv: it notes how it was called, and installs what is looked for afterwards.
+INSTALLER = """import sys, sysconfig
+from pathlib import Path
+Path({asked!r}).write_text(" ".join(sys.argv[1:]))
+for name in {modules}:
+    Path(sysconfig.get_path("purelib"), name + ".py").touch()
+"""
+MODULES = ["fabric", "jinja2", "mypy", "pydantic", "pytest", "rich", "ruff", "yaml"]
+
+
+def installed(folder, modules):
+    """The tools' installation in a folder of its own, and what uv was asked, if it was."""
+    asked, index, elsewhere = folder / "asked", folder / "index", folder / "elsewhere"
+    shutil.copytree(FOLDER / "provision", folder / "provision")
+    (folder / "requirements.lock").touch()
+    (index / "uv").mkdir(parents=True)
+    name, about = "uv-0.13.9-py3-none-any.whl", "uv-0.13.9.dist-info"
+    (index / "uv" / "index.html").write_text(f'<a href="{name}">{name}</a>')
+    with zipfile.ZipFile(index / "uv" / name, "w") as wheel:
+        wheel.writestr("uv/__init__.py", "")
+        wheel.writestr("uv/__main__.py", INSTALLER.format(asked=str(asked), modules=modules))
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 0.13.9\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    settings = folder / ".config" / "pip" / "pip.conf"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(ELSEWHERE.format(index=index, elsewhere=elsewhere))
+    done = subprocess.run(
+        ("provision/host.sh", "environment"),
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not elsewhere.exists()
+    return done, asked.read_text() if asked.exists() else ""
+
+
+def test_the_user_s_own_pip_says_whence_and_nothing_else(tmp_path):
+    done, asked = installed(tmp_path, MODULES)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert asked == (
+        "--no-config pip install --quiet --python .venv --require-hashes"
+        " --requirement requirements.lock"
+    )
+    assert (tmp_path / ".venv" / "requirements").exists()
+
+
+def test_tools_that_are_not_there_are_not_noted_as_installed(tmp_path):
+    done, _ = installed(tmp_path, MODULES[:-1])
+    assert done.returncode == 1
+    assert done.stderr == (
+        "lab: uv installed the Python tools, and not into .venv (ModuleNotFoundError: No module"
+        " named 'yaml'): look for settings of uv in the environment, and run"
+        " `provision/host.sh environment` again\n"
+    )
+    assert not (tmp_path / ".venv" / "requirements").exists()

@@ -195,6 +195,27 @@ def test_the_way_to_the_nodes_that_may_not_be_read_is_named(monkeypatch):
         Node("ubuntu1")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"Match exec",
+        b"Match nothing",
+        b'Host "ubuntu1',
+        b"Host ubuntu1\n  Port x",
+        b"Host ubuntu1\n  Port",
+        b"Host ubuntu1\n  \xff\xfe",
+        b"\0\0\0\0",
+    ],
+)
+def test_a_damaged_way_to_the_nodes_is_said_to_be_so(monkeypatch, tmp_path, damaged):
+    config = tmp_path / "ssh_config"
+    config.write_bytes(damaged)
+    monkeypatch.setattr(remote, "SSH_CONFIG", config)
+    with pytest.raises(RemoteError) as told:
+        Node("ubuntu1")
+    assert str(told.value) == f"{config} is damaged: remove it and run `make up`"
+
+
 def test_a_key_that_may_not_be_read_is_no_node_that_does_not_answer(monkeypatch, tmp_path):
     config = tmp_path / "ssh_config"
     config.write_text("Host ubuntu1\n  HostName 127.0.0.1\n  IdentityFile /lab/login_key\n")

@@ -32,8 +32,16 @@ def test_a_folder_that_not_every_tool_bears_is_refused_before_anything_is_made(t
     (folder / "provision").mkdir(parents=True)
     for script in ("host.sh", "own"):
         shutil.copy2(FOLDER / "provision" / script, folder / "provision" / script)
+    # Of no use, so that a check which lets the folder pass installs nothing.
+    python = tmp_path / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\n[ "$1" = -c ]\n')
+    python.chmod(0o755)
     command = ("bash", "provision/host.sh", "environment")
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "can't hold a lab: clone into a folder whose path has no : \" ~ % \\ ${, " in done.stderr

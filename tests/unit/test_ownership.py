@@ -1,10 +1,15 @@
 """Whose a lab is, and what Vagrant and the tasks say of one that is another folder's."""
 
+import os
+
 import pytest
 
-from lab import ownership
+from lab import ownership, remote, topology
+from lab.errors import LabError
 from lab.ownership import Machine
+from lab.tasks.context import Lab
 from tests.unit import ruby
+from tests.unit.delivered import TEXT
 
 SINCE = "2026-11-30 10:09"
 
@@ -181,3 +186,106 @@ def test_a_task_says_whose_the_lab_is(root, folder, running, line):
     found = (machine(root, folder, known=False, running=running),)
     said = ownership.refusal("lab", found, SINCE)
     assert said == line.replace("ROOT", str(root))
+
+
+WARNING = "WARNING: Error loading config file: /root/.docker/config.json: permission denied"
+DOCKER = f"""#!/bin/sh
+echo "{WARNING}" >&2
+echo "$*" >>"$(dirname "$0")/asked"
+case "$*" in
+ps*) printf '%s\\n' 'c1 running /removed' 'c2 exited /removed' ;;
+inspect*lab.name*) echo "lab 192.168.56.0/24" ;;
+inspect*) echo 2026-11-30T10:09:07.123456789Z ;;
+"network ls"*) printf '%s\\n' n1 n2 ;;
+"network inspect"*) echo '[{{"Name": "lab"}}]' ;;
+"image inspect"*) echo missing >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path):
+    """A PATH with a Docker that warns of something whatever it is asked."""
+    path = tmp_path / "bin" / "docker"
+    path.parent.mkdir()
+    path.write_text(DOCKER)
+    path.chmod(0o755)
+    search = f"{path.parent}:{os.environ['PATH']}"
+    return {"PATH": search, "TZ": "UTC", "LAB_NAME": "lab", "LAB_SUBNET": "192.168.56.0/24"}
+
+
+def test_what_docker_warns_of_is_no_part_of_its_answer(docker, tmp_path):
+    program = """
+    require './provision/lab'
+    def Lab.known = ['c1']
+    Lab.check_own_lab
+    found = Lab.nodes
+    Lab.replace_strangers
+    failed = Lab.docker('image', 'inspect')
+    puts JSON.generate([found.map(&:to_a), Lab.since(found), Lab.docker_networks, failed])
+    """
+    nodes, since, networks, failed = ruby.ask(program, **docker)
+    assert nodes == [["c1", "/removed", True, True], ["c2", "/removed", False, False]]
+    assert since == "2026-11-30 10:09"
+    assert networks == [{"Name": "lab"}]
+    assert failed == [f"{WARNING}\nmissing\n", False]
+    asked = (tmp_path / "bin" / "asked").read_text().splitlines()
+    assert "rm --force --volumes c2" in asked
+    assert "network inspect n1 n2" in asked
+    assert not [line for line in asked if "WARNING" in line]
+
+
+def test_that_docker_fails_is_not_taken_for_a_lab_without_nodes(docker, tmp_path):
+    (tmp_path / "bin" / "docker").write_text("#!/bin/sh\necho it is away >&2\nexit 1\n")
+    program = """
+    require './provision/lab'
+    $stderr = StringIO.new
+    begin
+      Lab.nodes
+    rescue SystemExit
+      puts JSON.generate($stderr.string)
+    end
+    """
+    assert ruby.ask(program, **docker) == (
+        "lab: `docker ps` failed (it is away): see `docker info`\n"
+    )
+
+
+DENIED = (
+    "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock"
+)
+NOT_TOLD = (
+    "the lab 'lab' is not up from here, and whether another folder has it can't be told:"
+    f" Docker does not answer ({DENIED}): run `make up`, which says what to do"
+)
+NOT_UP = "the lab 'lab' is not up: run `make up`"
+
+
+@pytest.mark.parametrize(
+    ("docker", "way", "told"),
+    [
+        (f"#!/bin/sh\necho warned >&2\necho '{DENIED}' >&2\nexit 1\n", False, NOT_TOLD),
+        # Who may not use Docker may use the lab all the same.
+        (f"#!/bin/sh\necho '{DENIED}' >&2\nexit 1\n", True, NOT_UP),
+        ("#!/bin/sh\n", False, NOT_UP),
+        # Nodes that are virtual machines need none.
+        (None, False, NOT_UP),
+    ],
+    ids=["denied", "denied, with a way to the nodes", "no nodes", "no Docker"],
+)
+def test_a_docker_that_does_not_answer_is_not_one_without_nodes(
+    monkeypatch, tmp_path, docker, way, told
+):
+    programs = {"ip": "#!/bin/sh\nexit 2\n", "docker": docker}
+    for name, text in programs.items():
+        if text:
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o755)
+    config = tmp_path / "ssh_config"
+    if way:
+        config.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(remote, "SSH_CONFIG", config)
+    with pytest.raises(LabError) as error:
+        Lab(topology.load(TEXT, {})).require_up()
+    assert str(error.value) == told

@@ -17,6 +17,13 @@ REFUSED = [
     (b"? [a]\n: 1\n", ["line 1: a key should be one name"]),
     (b"a: {[b]: 1}", ["line 1: a key should be one name"]),
     (b"'': 1\n", ["line 1: a key should be one name"]),
+    *(
+        (
+            f"a: {{{number}: b}}".encode(),
+            [f"line 1: {number} is a number, and a key should be a name: write it in quotes"],
+        )
+        for number in ("0", "1", "1.0", "999999999")
+    ),
     # Numbers in other notations.
     (b"a: 1\nb: 011\n", [f"line 2: 011 {MANY}"]),
     (b"a: 0o11", [f"line 1: 0o11 {MANY}"]),
@@ -53,7 +60,16 @@ REFUSED = [
         ],
     ),
     (b"a: &x {}", ["line 1: an anchor (&) is not plain YAML: remove it"]),
-    (b"<<: {a: 1}", ["line 1: a merge key (<<) is not plain YAML: write out what it stands for"]),
+    *(
+        (text, ["line 1: a merge key (<<) is not plain YAML: write out what it stands for"])
+        for text in (
+            b"<<: {a: 1}",
+            b"'<<': {a: 1}",
+            b'"<<": {a: 1}',
+            b'"\\x3c<": {a: 1}',
+            b"a: '<<'",
+        )
+    ),
     (b"a: !!int 3", ["line 1: a tag (!) is not plain YAML: remove it"]),
     (b"a: !!python/name:os.system x", ["line 1: a tag (!) is not plain YAML: remove it"]),
     (b"a: !ruby/object:Gem {}", ["line 1: a tag (!) is not plain YAML: remove it"]),
@@ -99,6 +115,7 @@ READ = [
     (b"a: 192.168.56.0/24\nb: 10.0.0.1:80", {"a": "192.168.56.0/24", "b": "10.0.0.1:80"}),
     (b"a: /b/c.crt\nb: ./c\nc: ../d", {"a": "/b/c.crt", "b": "./c", "c": "../d"}),
     (b"a: https://b.example.org:8443", {"a": "https://b.example.org:8443"}),
+    (b"'1': a\n10.0.0.1: b\n'1.0': c", {"1": "a", "10.0.0.1": "b", "1.0": "c"}),
     (b"a: '011'\nb: \"yes\"", {"a": "011", "b": "yes"}),
     ("a: 'é' # ü".encode(), {"a": "é"}),
 ]

@@ -62,6 +62,14 @@ CHANGED = [
         'lab.yml: nodes: "two-" should be a name of up to 32',
     ),
     ({"nodes": {"one": NODE, "localhost": NODE}}, 'lab.yml: nodes: "localhost" is every mach'),
+    *(
+        ({"nodes": {"one": NODE, name: NODE}}, f'lab.yml: nodes: "{name}" is every machine')
+        for name in ("ip6-localhost", "ip6-allnodes", "ip6-mcastprefix", "broadcasthost")
+    ),
+    (
+        {"nodes": {"one": NODE | {"memory": 16777217}}},
+        "lab.yml: nodes.one.memory: 16777217 should be a number from 1024 to 16777216",
+    ),
     ({"nodes": {"one": NODE | {"host": 1}}}, "lab.yml: nodes.one.host: 1 should be a number"),
     ({"nodes": {"one": {"memory": 2048}}}, "lab.yml: nodes.one.host: nil should be a number"),
     ({"nodes": {"one": NODE | {"memory": "x"}}}, 'lab.yml: nodes.one.memory: "x" should be'),

@@ -35,12 +35,17 @@ OF_NO_USE = (
     *(".ruff_cache", ".coverage", "htmlcov", ".tox", ".venv", "venv", "lab.egg-info"),
     *(".ipynb_checkpoints", "node_modules", ".env", ".envrc", ".python-version"),
     # Copies and leavings
-    *("urls.py.bak", "urls.tmp", "urls.temp", "urls.part", "debug.log"),
+    *("urls.py.bak", "urls.tmp", "urls.temp", "urls.part", "debug.log", "URLS.BAK", "URLS.TMP"),
+    *("urls.py.save.1", "urls.bak.py", "urls_LOCAL_1234.py", "urls_BASE_1234.py"),
+    *("urls_REMOTE_1234.py", "urls_BACKUP_1234.py"),
+    # Indexes and sessions
+    *("TAGS", "cscope.out", "Session.vim", "lab.code-workspace", "Icon\r"),
 )
 OF_USE = (
     *("urls.py", "manage.py", "uwsgi.ini", "site.css", "logo.svg", "nginx.conf", "base.html"),
     *("requirements.txt", "jvm17.options", "Dockerfile", "core", "tags", "log.py", "tmp.py"),
     *("backup.sql", "catalog", "temp", "original.png", "5913", "film.swf", "save.py", "cvs.py"),
+    *("Icon", "Icons", "Icon1", "X_LOCAL_Y.txt", "Session.py", "save.tmp.py", "bak.py"),
     *("a b.css", "grüße.txt", "swap.py", "git.py", "env.py", "x.origin", "log", "#1.css", "a~b"),
 )
 SEEN = ("django_app/posts", "images/webapp_nginx")
@@ -103,6 +108,13 @@ def test_what_an_image_may_need_changes_its_tag_and_is_sent(sources, tmp_path):
     assert wanted <= sent(sources, tmp_path / "there").keys()
 
 
+@pytest.mark.skipif(not (FOLDER / ".git").exists(), reason="this folder is no clone")
+def test_nothing_that_git_has_is_left_out():
+    tracked = run("git", "-C", FOLDER, "ls-files", "-z", "images", "django_app").split("\0")
+    assert len(tracked) > 100
+    assert [path for path in tracked if path and images.left_out(Path(path))] == []
+
+
 def test_what_is_on_the_builder_and_no_longer_here_goes(sources, tmp_path):
     for name in (".urls.py.swp", "gone.py", "__pycache__/x.pyc", ".idea/workspace.xml"):
         path = tmp_path / "there" / "django_app" / name
@@ -130,6 +142,30 @@ def test_of_a_link_it_counts_where_it_leads(sources, tmp_path):
     assert len({one["webapp_django"] for one in tags}) == 3
     sent(sources, tmp_path / "there")
     assert (tmp_path / "there/django_app/templates/entry.html").readlink() == Path("elsewhere.html")
+
+
+def test_a_name_need_not_be_utf_8(sources, tmp_path):
+    before = images.tags(sources)
+    name = os.fsdecode(b"caf\xe9.html")
+    (sources / "django_app/templates" / name).write_text("x")
+    (sources / "django_app/templates/link.html").symlink_to(name)
+    after = images.tags(sources)
+    changed = {image for image in after if after[image] != before[image]}
+    assert changed == {"webapp_allinone", "webapp_django"}
+    assert f"django_app/templates/{name}" in sent(sources, tmp_path / "there")
+
+
+def test_a_tag_is_the_digest_of_names_kinds_and_contents(tmp_path):
+    """Another reckoning would have every lab build every image again."""
+    for path, text in (
+        ("provision/node/files/lab-base-image", "base"),
+        ("images/haproxy/Dockerfile", "FROM"),
+        ("images/haproxy/grüße.txt", "x"),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "images/haproxy/link").symlink_to("grüße.txt")
+    assert images.tag(IMAGES["haproxy"], tmp_path) == "0378a6de68ee"
 
 
 def test_content_counts_where_size_and_time_do_not_tell(sources, tmp_path):

@@ -49,6 +49,11 @@ MISTAKES = [
     ),
     (
         "  ubuntu4: {",
+        "  ip6-allnodes: {",
+        "lab.yml: nodes: 'ip6-allnodes' is every machine's own name: choose another",
+    ),
+    (
+        "  ubuntu4: {",
         "  ubuntu3: {",
         "lab.yml: line 15: ubuntu3 is there already, in line 14: rename or remove one",
     ),
@@ -69,6 +74,26 @@ MISTAKES = [
         "memory: 2048",
         "memory: 512",
         "lab.yml: nodes.ubuntu4.memory: 512 should be greater than or equal to 1024",
+    ),
+    (
+        "memory: 2048",
+        "memory: 999999999",
+        "lab.yml: nodes.ubuntu4.memory: 999999999 should be less than or equal to 16777216",
+    ),
+    (
+        "memory: 384",
+        "memory: 16777217",
+        "lab.yml: limits.django.memory: 16777217 should be less than or equal to 16777216",
+    ),
+    (
+        "cpus: 0.5",
+        "cpus: 0.009",
+        "lab.yml: limits.keepalived.cpus: 0.009 should be greater than or equal to 0.01",
+    ),
+    (
+        "cpus: 0.5",
+        "cpus: 1025",
+        "lab.yml: limits.keepalived.cpus: 1025 should be less than or equal to 1024",
     ),
     (
         "virtual_host: 10 ",
