@@ -39,7 +39,7 @@ OF_NO_USE = (
     *("urls.py.save.1", "urls.bak.py", "urls_LOCAL_1234.py", "urls_BASE_1234.py"),
     *("urls_REMOTE_1234.py", "urls_BACKUP_1234.py"),
     # Indexes and sessions
-    *("TAGS", "cscope.out", "Session.vim", "lab.code-workspace", "Icon\r"),
+    *("TAGS", "cscope.out", "Session.vim", "lab.code-workspace"),
 )
 OF_USE = (
     *("urls.py", "manage.py", "uwsgi.ini", "site.css", "logo.svg", "nginx.conf", "base.html"),
@@ -92,6 +92,12 @@ def test_what_no_image_needs_changes_no_tag_and_is_not_sent(sources, tmp_path, f
             path.write_text("x")
     assert images.tags(sources) == tags
     assert sent(sources, tmp_path / "there") == before
+
+
+def test_a_pattern_is_what_docker_s_client_can_send():
+    """It goes to BuildKit in a header."""
+    patterns = (FOLDER / "provision" / "left-out").read_text()
+    assert all(" " <= letter <= "~" or letter == "\n" for letter in patterns)
 
 
 def test_what_an_image_may_need_changes_its_tag_and_is_sent(sources, tmp_path):
