@@ -319,8 +319,9 @@ module Lab
     own = own_network ? subnets(own_network) : []
     output, = Open3.capture2('ip', '-4', '-o', 'route')
     route = output.lines.find do |line|
-      to = line.split.first
-      to.include?('/') && !own.include?(to) && overlap?(to, SUBNET)
+      # Before it may stand what kind of route it is: unreachable, blackhole.
+      to = line.split.first(2).find { |word| word.include?('/') }
+      to && !own.include?(to) && overlap?(to, SUBNET)
     end
     abort "lab: LAB_SUBNET #{SUBNET} overlaps a route of this machine (#{route.strip}): choose another /24" if route
   end

@@ -25,6 +25,8 @@ SECONDS = 240
 # The lab beside this one, which is no other test run's, and the one of its nodes that is booted.
 SECOND = f"second-{os.getpid()}"
 NODE = TOPOLOGY.names[-1]
+# A network that no machine has a route to but for the test's own.
+OTHERS = "172.30.77.0/24"
 
 
 def vagrant(*arguments, folder=FOLDER, **environment):
@@ -248,13 +250,14 @@ def test_a_subnet_of_another_lab_is_refused(clone, second, running):
     assert f"overlaps {TOPOLOGY.subnet} of Docker's network '{TOPOLOGY.name}'" in said
 
 
-def test_the_machine_s_own_subnet_is_refused(clone, second):
-    direct = {to for to, route in routes().items() if "gateway" not in route} - docker_subnets()
-    if not direct:
-        pytest.skip("no route of this machine but Docker's own leads to a neighbouring network")
-    within = ip_network((direct.pop().network_address, 24), strict=False)
-    said = refusal(clone, second | {"LAB_SUBNET": str(within)})
-    assert "overlaps a route of this machine" in said
+@pytest.mark.parametrize("route", [(OTHERS, "dev", "lo"), ("unreachable", OTHERS)])
+def test_a_subnet_that_a_route_of_this_machine_has_is_refused(clone, second, route):
+    subprocess.run(("ip", "route", "add", *route), check=True)
+    try:
+        said = refusal(clone, second | {"LAB_SUBNET": OTHERS})
+    finally:
+        subprocess.run(("ip", "route", "del", *route), check=True)
+    assert f"LAB_SUBNET {OTHERS} overlaps a route of this machine ({' '.join(route)}" in said
 
 
 def test_a_machine_without_docker_is_refused(clone, second, tmp_path):
