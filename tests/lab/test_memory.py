@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from lab.remote import wait_until
+from lab.tasks.deploy import deploy
 from tests.conftest import TOPOLOGY
 from tests.lab.sources import Copy
 
@@ -91,7 +92,9 @@ def test_initializing_with_too_little_memory_says_so(copy):
 
 
 @pytest.mark.long
-def test_a_deploy_with_too_little_memory_says_so_and_is_put_back(copy):
+def test_a_deploy_with_too_little_memory_says_so_and_is_put_back(running, copy):
+    # After a rollback the databases are looked at again, and that would be killed first.
+    deploy(running, TOPOLOGY.web)
     status, run = copy.fab("deploy")
     assert status == 1, run.output
     assert f"{LIMIT}django.memory in lab.yml" in run.output
