@@ -84,6 +84,7 @@ try() { # RETRY_ON OPTION: what the second client gets, and what is logged of it
     sleep 0.1
   done
   answer=$(python3 "$folder/ask.py" "$PORT")
+  # For a line of log that may come after the answer: there is nothing to wait for where none comes.
   sleep 0.5
   kill "$pid"
   wait "$pid" 2>/dev/null || true
@@ -117,7 +118,10 @@ haproxy=("$(echo "$libraries"/ld-linux-*.so.*)" --library-path "$libraries" "$fo
 timeout 50 python3 "$folder/server.py" $((PORT + 1)) &
 server=$!
 trap 'kill "$server"; rm -rf "$folder"' EXIT
-sleep 0.5
+for _ in $(seq 50); do
+  if (exec 3<>"/dev/tcp/127.0.0.1/$((PORT + 1))") 2>/dev/null; then break; fi
+  sleep 0.1
+done
 
 three='conn-failure empty-response response-timeout'
 shared=$(try "$three" '')
