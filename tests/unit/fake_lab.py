@@ -256,7 +256,6 @@ class World:
         self.lock, self.journal = RLock(), []
         self.topology = LAB
         self.virtual_address = LAB.virtual_address
-        self.static_folder = separate_hosts.STATIC_FOLDER
         self.tags = dict.fromkeys(images.IMAGES, "1")
         self.registry, self.swarm = Registry(self), Swarm(self)
         self.machines = {name: Machine(name, self) for name in LAB.names}
@@ -274,6 +273,7 @@ class World:
         monkeypatch.setattr(Lab, "require_up", lambda _: None)
         monkeypatch.setattr(secrets, "load", lambda _: SECRETS)
         monkeypatch.setattr(images, "tags", lambda: self.tags)
+        monkeypatch.setattr(images, "copy", lambda *_: None)
         monkeypatch.setattr(image_tasks, "REPORTS", reports)
         monkeypatch.setattr(subprocess, "run", self._outside)
         monkeypatch.setattr(Client, "_ask", lambda _, request, __: self._ask(request))
@@ -323,6 +323,7 @@ class World:
         machine.images |= set(plan.images)
         if plan.only(web.SERVICES).containers:
             machine.static_sets = {self.tags["webapp_static"]}
+            machine.rsynced = {self.tags["webapp_static"]}
         for container in plan.containers:
             if container.addressed:
                 machine.act((f"{docker.ADDRESSED}/{container.name}",), "")
@@ -362,16 +363,15 @@ class World:
         front = machine.front()
         if not front or not front.well:
             return None
-        behind = self._behind(front)
-        return (front.name, front.serial, behind[1].name, behind[1].serial) if behind else None
+        where, django = self._behind(machine, front)
+        well = django and django.well
+        return (front.name, front.serial, where.name, django.name, django.serial) if well else None
 
-    def _behind(self, front):
-        """The node of a front's Django, and Django, if that is well."""
-        for machine in self.machines.values():
-            django = machine.django(front.labels["lab.mode"])
-            if django and django.well:
-                return machine, django
-        return None
+    def _behind(self, machine, front):
+        """The node of a front's Django, and Django, if it is there."""
+        host, names = front.uwsgi.split(":")[0], self.topology.names
+        where = next((self.machine(n) for n in names if self.topology.address(n) == host), machine)
+        return where, where.django(front)
 
     # What lies outside.
 
@@ -404,16 +404,16 @@ class World:
         if ":" in source:
             self._copies[target] = set(self.machine(source.split(":")[0]).static_sets)
             return ""
-        if not target.endswith(f"{self.static_folder}/"):
+        if not target.endswith(f"{separate_hosts.STATIC_FOLDER}/"):
             self.journal.append(Entry("lab", ("rsync", "sources")))
             return ""
         machine, copied = self.machine(target.split(":")[0]), self._copies[source]
         prune = "--delete" in command
         self.journal.append(Entry(machine.name, ("rsync", "prune" if prune else "add")))
-        before = machine.static_sets
-        machine.static_sets = copied if prune else before | copied
-        machine.folders.add(self.static_folder)
-        return ">f+++++++++ style.css\n" if machine.static_sets != before else ""
+        before = machine.rsynced
+        machine.rsynced = copied if prune else before | copied
+        machine.folders.add(separate_hosts.STATIC_FOLDER)
+        return ">f+++++++++ style.css\n" if machine.rsynced != before else ""
 
     def _ask(self, request):
         """What a browser is answered by a node's port 80."""
@@ -426,13 +426,15 @@ class World:
             return self._answer(self.machine(name), request.get_method(), url.path)
 
     def _answer(self, machine, method, path):
-        where, django = self._behind(machine.front())
+        where, django = self._behind(machine, machine.front())
         headers = Message()
         headers["X-Lab-Node"] = where.name
         headers["X-Lab-Mode"] = django.labels["lab.mode"]
         headers["X-Lab-Release"] = where.files[web.RELEASE_FILE].strip()
         if path.startswith("/static/"):
-            there = path[len("/static/") : -len(".css")] in machine.static_sets
+            apart = django.labels["lab.mode"] == separate_hosts.NAME
+            laid = machine.rsynced if apart else machine.static_sets
+            there = path[len("/static/") : -len(".css")] in laid
             return (200 if there else 404), headers, ""
         if (where.name, django.image.rsplit("/", 1)[-1]) in self.broken and path != "/ready":
             return 500, headers, "Something broke"

@@ -5,7 +5,6 @@ in the journal and then changes what the next observation says. Observations hav
 that was recorded (tests/unit/observed).
 """
 
-import copy
 import hashlib
 import io
 import json
@@ -18,12 +17,13 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from lab import docker, memory
-from lab.modes import web
+from lab.modes import separate_hosts, web
 from lab.remote import CHANGING, FRESH, UNPACK, Node
 from lab.tasks import once, static
 
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED = json.loads((OBSERVED / "lab-observe.json").read_text())["containers"][0]
+NETWORK = RECORDED["NetworkSettings"]["Networks"]["bridge"]
 # Those of provision/node/files/lab-observe.
 FOLDERS = (
     "/etc/lab/secrets/*",
@@ -38,7 +38,7 @@ FOLDERS = (
 FLAGS = ("--detach", "--read-only", "--rm", "--quiet")
 FRONTS = ("nginx", "allinone")
 # Observations until a container that was started is healthy.
-LOOKS = 1
+LOOKS = 2
 
 
 class Refused(Exception):
@@ -56,13 +56,14 @@ class Entry:
 
 @dataclass
 class Standing:
-    """A container. looks: observations until it is healthy."""
+    """A container. uwsgi: where its nginx finds Django; looks: observations until it is healthy."""
 
     name: str
     image: str
     labels: dict[str, str]
     network: str = "bridge"
     address: str = ""
+    uwsgi: str = ""
     running: bool = True
     looks: float = 0
     serial: int = 0
@@ -77,17 +78,15 @@ class Standing:
 
     def inspected(self):
         """As `docker inspect` has it: a recorded container with this one's own values."""
-        found = copy.deepcopy(RECORDED)
-        found["Name"] = f"/{self.name}"
-        found["Config"] |= {"Image": self.image, "Labels": self.labels}
-        found["State"] |= {
-            "Status": "running" if self.running else "exited",
-            "Running": self.running,
-            "Health": {"Status": "healthy" if self.well else "starting"},
+        health = {"Status": "healthy" if self.well else "starting"}
+        status = {"Status": "running" if self.running else "exited", "Running": self.running}
+        networks = {self.network: NETWORK | {"IPAddress": self.address}}
+        return RECORDED | {
+            "Name": f"/{self.name}",
+            "Config": RECORDED["Config"] | {"Image": self.image, "Labels": self.labels},
+            "State": RECORDED["State"] | status | {"Health": health},
+            "NetworkSettings": RECORDED["NetworkSettings"] | {"Networks": networks},
         }
-        networks = found["NetworkSettings"]["Networks"]
-        networks[self.network] = networks.pop("bridge") | {"IPAddress": self.address}
-        return found
 
 
 class FakeNode(Node):
@@ -110,7 +109,7 @@ class FakeNode(Node):
 class Machine:
     """What is on a node. world: all that it shares with the others (fake_lab.World).
 
-    static_sets: in its volume, or in the folder that has them rsynced.
+    static_sets: in its volume; rsynced: in the folder that nginx has without one.
     """
 
     name: str
@@ -122,6 +121,7 @@ class Machine:
     files: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     static_sets: set[str] = field(default_factory=set)
+    rsynced: set[str] = field(default_factory=set)
     _serial: count = field(default_factory=lambda: count(2))
 
     def act(self, argv, given):
@@ -147,9 +147,15 @@ class Machine:
         """The container that has port 80."""
         return next((c for c in self.containers.values() if c.service in FRONTS), None)
 
-    def django(self, mode):
-        there = (c for c in self.containers.values() if c.labels.get("lab.mode") == mode)
-        return next((c for c in there if c.service in ("django", "allinone")), None)
+    def django(self, front):
+        """The Django behind a front of this node, or of another one."""
+        host = front.uwsgi.split(":")[0]
+        there = (c for c in self.containers.values() if c.service in ("django", "allinone"))
+        mode = front.labels["lab.mode"]
+        found = next((c for c in there if c.labels["lab.mode"] == mode), None)
+        # On the default bridge it is found by the address that it had when nginx was started.
+        stale = found and host.startswith("10.199.") and host != found.address
+        return None if stale else found
 
     def runs(self, service):
         return any(c.service == service and c.running for c in self.containers.values())
@@ -159,6 +165,8 @@ class Machine:
     def _observe(self, argv, _given):
         for standing in self.containers.values():
             standing.looks -= 1
+            if standing.looks == 0 and standing.running:
+                self.world.journal.append(Entry(self.name, ("seen", "healthy", standing.name)))
         contents = {path: self.files[path] for path in argv[1:] if path in self.files}
         answer = {
             "containers": [
@@ -237,8 +245,8 @@ class Machine:
     def _remove_folder(self, argv, _given):
         self.files = {p: c for p, c in self.files.items() if not p.startswith(f"{argv[3]}/")}
         self.folders.discard(argv[3])
-        if argv[3] == self.world.static_folder:
-            self.static_sets.clear()
+        if argv[3] == separate_hosts.STATIC_FOLDER:
+            self.rsynced.clear()
 
     def _pull(self, argv, _given):
         self.world.registry.require(argv[-1])
@@ -261,7 +269,8 @@ class Machine:
         serial = next(self._serial)
         address = f"10.199.0.{serial}" if network == "bridge" else ""
         looks = self.world.looks(self.name, rest[0])
-        made = Standing(name, rest[0], labels, network, address, True, looks, serial)
+        uwsgi = next((v[10:] for v in options.get("--env", ()) if v.startswith("UWSGI_URI=")), "")
+        made = Standing(name, rest[0], labels, network, address, uwsgi, True, looks, serial)
         self.containers[name] = made
         if name == "haproxy":
             self.world.haproxy[self.name].start(self)

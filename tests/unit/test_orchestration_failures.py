@@ -21,6 +21,7 @@ ubuntu2: write /etc/lab/release/release
 ubuntu2: stop django-custom-bridge-1
 ubuntu2: rm django-custom-bridge-1
 ubuntu2: run django-custom-bridge-1 webapp_django:1
+ubuntu2: healthy django-custom-bridge-1
 balancers: seen well ubuntu2
 balancers: ready ubuntu2
 balancers: drain ubuntu1
@@ -29,7 +30,9 @@ ubuntu1: write /etc/lab/release/release
 ubuntu1: stop django-default-bridge-1
 ubuntu1: rm django-default-bridge-1
 ubuntu1: run django-default-bridge-1 webapp_django:1
+ubuntu1: healthy django-default-bridge-1
 ubuntu1: run nginx-default-bridge-1 by its script
+ubuntu1: healthy nginx-default-bridge-1
 balancers: seen well ubuntu1
 balancers: ready ubuntu1
 ubuntu1: write /var/lib/lab/releases/RELEASE.json
@@ -72,6 +75,7 @@ def test_what_is_healthy_but_serves_nobody_is_put_back(world):
     words, lines = deployed(world)
     assert lines == [
         *TRIED.splitlines(),
+        "ubuntu2: healthy django-custom-bridge-1",
         "balancers: drain ubuntu2",
         # By its health check alone, which asks for less than a user does.
         "balancers: seen well ubuntu2",

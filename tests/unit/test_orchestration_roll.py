@@ -3,6 +3,7 @@
 import pytest
 
 from lab.tasks import deploy
+from tests.unit.fake_lab import World
 from tests.unit.told import before, told
 
 # In no order among each other: nodes work at the same time.
@@ -44,10 +45,12 @@ ubuntu1: write /etc/lab/release/release /etc/lab/release/static_set
 ubuntu1: stop django-default-bridge-1
 ubuntu1: rm django-default-bridge-1
 ubuntu1: run django-default-bridge-1 webapp_django:2
+ubuntu1: healthy django-default-bridge-1
 ubuntu1: write /etc/lab/addressed/nginx-default-bridge-1
 ubuntu1: stop nginx-default-bridge-1
 ubuntu1: rm nginx-default-bridge-1
 ubuntu1: run nginx-default-bridge-1 by its script
+ubuntu1: healthy nginx-default-bridge-1
 ubuntu1: a user signs in
 balancers: seen well ubuntu1
 balancers: ready ubuntu1
@@ -60,6 +63,8 @@ ubuntu2: run django-custom-bridge-1 webapp_django:2
 ubuntu2: stop nginx-custom-bridge-1
 ubuntu2: rm nginx-custom-bridge-1
 ubuntu2: run nginx-custom-bridge-1 webapp_nginx:2
+ubuntu2: healthy django-custom-bridge-1
+ubuntu2: healthy nginx-custom-bridge-1
 ubuntu2: a user signs in
 balancers: seen well ubuntu2
 balancers: ready ubuntu2
@@ -69,9 +74,11 @@ ubuntu3: write /etc/lab/release/release /etc/lab/release/static_set
 ubuntu3: stop django-separate-hosts-1
 ubuntu3: rm django-separate-hosts-1
 ubuntu3: run django-separate-hosts-1 webapp_django:2
+ubuntu3: healthy django-separate-hosts-1
 ubuntu4: stop nginx-separate-hosts-1
 ubuntu4: rm nginx-separate-hosts-1
 ubuntu4: run nginx-separate-hosts-1 webapp_nginx:2
+ubuntu4: healthy nginx-separate-hosts-1
 ubuntu4: a user signs in
 balancers: seen well ubuntu4
 balancers: ready ubuntu4
@@ -81,13 +88,15 @@ ubuntu1: append to /var/lib/lab/releases/journal
 """
 
 
-@pytest.fixture
-def rolled(world):
+@pytest.fixture(scope="module")
+def rolled(tmp_path_factory):
     """The lines of a release in which Django, nginx and the static set are others."""
-    world.settle()
-    world.sources(webapp_django="2", webapp_nginx="2", webapp_static="2")
-    deploy.deploy(world.lab, world.topology.web)
-    return told(world.journal)
+    with pytest.MonkeyPatch.context() as patched:
+        world = World(patched, tmp_path_factory.mktemp("reports"))
+        world.settle()
+        world.sources(webapp_django="2", webapp_nginx="2", webapp_static="2")
+        deploy.deploy(world.lab, world.topology.web)
+        return told(world.journal)
 
 
 def test_images_static_files_and_databases_come_before_the_first_service_changes(rolled):

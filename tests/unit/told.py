@@ -10,7 +10,7 @@ SCRIPTS = {UNPACK: "UNPACK", memory.LOOK: "LOOK", once.RUN: "ONCE", static.COMPL
 RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{6}")
 REGISTRY = "ubuntu1:5000/"
 # The two balancers are told, and seen to see, the same.
-OF_BOTH = re.compile(r"docker exec --interactive haproxy socat .*|seen .+ \S+")
+OF_BOTH = re.compile(r"docker exec --interactive haproxy socat .*|seen (answered|seen well) \S+")
 # Files that are named one by one.
 FEW = 2
 
@@ -48,8 +48,8 @@ WORDS = {
 }
 
 
-def told(journal, *nodes):
-    """A line for each change, in order: those of some nodes, or of all.
+def told(journal):
+    """A line for each change, in order.
 
     What both balancers are told, or see, is one line, where the second of them does.
     """
@@ -57,7 +57,7 @@ def told(journal, *nodes):
     for entry in journal:
         words = _words(entry)
         what = _what(entry, words)
-        if not what or (nodes and entry.node not in nodes):
+        if not what:
             continue
         if not OF_BOTH.fullmatch(words):
             lines.append(f"{entry.node}: {what}")
@@ -66,6 +66,11 @@ def told(journal, *nodes):
         else:
             lines.append(f"balancers: {what}")
     return lines + [f"{node} alone: {what}" for what, node in of_one.items()]
+
+
+def of(lines, *who):
+    """Those of some nodes: what the others do at the same time has no order."""
+    return [line for line in lines if line.split(":")[0] in who]
 
 
 def before(lines, first, second):
