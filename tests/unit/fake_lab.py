@@ -248,8 +248,10 @@ class Swarm:
 class World:
     """lab: over these nodes, as a task has it; journal: all that was done, in its order.
 
-    never_healthy: (node, image) whose containers never get healthy; broken: (node, image of Django)
-    that answer 500 to signed-in users; lacking: what publishing a static set says that it has not.
+    What goes wrong: never_healthy: (node, image) whose containers never get healthy; broken: (node,
+    image of Django) that answer 500 to signed-in users; stale: nodes whose Django names another
+    release; without_files: nodes that lose what is published there; lacking: the names for which a
+    static set that is published has no file.
     """
 
     def __init__(self, monkeypatch, reports):
@@ -262,6 +264,7 @@ class World:
         self.haproxy = {name: HAProxy(self, name) for name in LAB.names}
         self.nodes = {name: FakeNode(machine) for name, machine in self.machines.items()}
         self.never_healthy, self.broken, self.lacking = set(), set(), ()
+        self.stale, self.without_files = set(), set()
         self._holder, self._noticed, self._copies = "", {}, {}
         self._patch(monkeypatch, reports)
 
@@ -430,7 +433,8 @@ class World:
         headers = Message()
         headers["X-Lab-Node"] = where.name
         headers["X-Lab-Mode"] = django.labels["lab.mode"]
-        headers["X-Lab-Release"] = where.files[web.RELEASE_FILE].strip()
+        told = where.files[web.RELEASE_FILE].strip()
+        headers["X-Lab-Release"] = "another" if where.name in self.stale else told
         if path.startswith("/static/"):
             apart = django.labels["lab.mode"] == separate_hosts.NAME
             laid = machine.rsynced if apart else machine.static_sets

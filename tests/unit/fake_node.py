@@ -278,7 +278,8 @@ class Machine:
 
     def _publish_static(self, image, name, *serving):
         self.world.registry.require(image)
-        self.static_sets = {name, *(self.static_sets & set(serving))}
+        laid = set() if self.name in self.world.without_files else {name}
+        self.static_sets = laid | (self.static_sets & set(serving))
         return "\n".join(self.world.lacking)
 
     def _addressed(self, argv, _given):

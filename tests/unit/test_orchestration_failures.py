@@ -84,6 +84,25 @@ def test_what_is_healthy_but_serves_nobody_is_put_back(world):
     assert words == BROKEN
 
 
+def test_what_answers_as_another_release_is_put_back(world):
+    world.stale.add("ubuntu2")
+    words, lines = deployed(world)
+    answered = (
+        "/posts/: answered by ubuntu2, custom-bridge, another, expected ubuntu2, custom-bridge"
+    )
+    assert words.startswith(f"ubuntu2: started, but does not serve: {answered}, 20")
+    assert "ubuntu2: run django-custom-bridge-1 webapp_django:1" in lines
+
+
+def test_a_page_whose_style_sheet_is_not_there_is_put_back(world):
+    world.settle()
+    world.sources(webapp_static="2", webapp_nginx="2")
+    world.without_files.add("ubuntu2")
+    with pytest.raises(LabError, match="^ubuntu2: started, .* serve: /static/2.css: answered 404;"):
+        deploy.deploy(world.lab, world.topology.web)
+    assert "ubuntu2: run nginx-custom-bridge-1 webapp_nginx:1" in told(world.journal)
+
+
 def test_the_history_says_that_it_failed_and_the_release_before_stays_the_current_one(world):
     world.broken.add(("ubuntu2", "webapp_django:2"))
     deployed(world)

@@ -191,3 +191,34 @@ def test_services_are_drained_where_pages_may_name_a_file_that_the_set_has_not(w
         "balancers: drain ubuntu4",
         "balancers: ready ubuntu4",
     ]
+
+
+def test_a_rollback_tells_the_databases_before_the_first_older_django_starts(world):
+    world.settle()
+    world.sources(webapp_django="2")
+    deploy.deploy(world.lab, world.topology.web)
+    world.journal.clear()
+    deploy.rollback(world.lab, "")
+    lines = told(world.journal)
+    assert before(lines, "ubuntu1: manage.py expect_older_release", "balancers: drain ubuntu1")
+    assert [line for line in lines if " run " in line or "ready" in line] == [
+        "ubuntu1: run django-default-bridge-1 webapp_django:1",
+        "ubuntu1: run nginx-default-bridge-1 by its script",
+        "balancers: ready ubuntu1",
+        "ubuntu2: run django-custom-bridge-1 webapp_django:1",
+        "balancers: ready ubuntu2",
+        "ubuntu3: run django-separate-hosts-1 webapp_django:1",
+        "balancers: ready ubuntu4",
+    ]
+
+
+def test_a_release_for_one_node_leaves_the_others_as_they_are(world):
+    release = world.settle()
+    world.sources(webapp_django="2")
+    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"))
+    assert [line for line in told(world.journal) if " stop " in line or " run " in line] == [
+        "ubuntu2: stop django-custom-bridge-1",
+        "ubuntu2: run django-custom-bridge-1 webapp_django:2",
+    ]
+    assert world.lab.require_release() == release
+    assert deploy.history(world.lab).splitlines()[1].endswith(" one node: ubuntu2")

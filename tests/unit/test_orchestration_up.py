@@ -1,5 +1,7 @@
 """What `up` brings about: the first boot, and what it replaces one server after another."""
 
+import re
+
 import pytest
 
 from lab.errors import LabError
@@ -220,12 +222,15 @@ def test_up_rolls_a_release_over_services_that_serve(world):
     deploy.bring_up(world.lab)
     lines = told(world.journal)
     assert before(lines, "ubuntu1: manage.py initialize", "balancers: drain ubuntu1")
-    assert [line for line in lines if "drain" in line or "ready" in line] == [
+    assert [line for line in lines if re.search("drain|ready| stop ", line)] == [
         "balancers: drain ubuntu1",
+        "ubuntu1: stop django-default-bridge-1",
         "balancers: ready ubuntu1",
         "balancers: drain ubuntu2",
+        "ubuntu2: stop django-custom-bridge-1",
         "balancers: ready ubuntu2",
         "balancers: drain ubuntu4",
+        "ubuntu3: stop django-separate-hosts-1",
         "balancers: ready ubuntu4",
     ]
 
