@@ -110,3 +110,33 @@ def test_a_second_deploy_has_nothing_left_to_do(world, web):
     world.journal.clear()
     deploy.deploy(world.lab, world.topology.web)
     assert not [line for line in told(world.journal) if " stop " in line or " run " in line]
+
+
+# What has port 80 goes before its successor comes; what only it used goes at last.
+OTHER_MODE = """\
+balancers: drain ubuntu2
+balancers: answered ubuntu2
+ubuntu2: write /etc/lab/release/release
+ubuntu2: stop django-custom-bridge-1
+ubuntu2: rm django-custom-bridge-1
+ubuntu2: stop nginx-custom-bridge-1
+ubuntu2: rm nginx-custom-bridge-1
+ubuntu2: run allinone-all-in-one-1 webapp_allinone:1
+ubuntu2: network rm webapp
+ubuntu2: write /etc/lab/read/allinone-all-in-one-1
+ubuntu2: healthy allinone-all-in-one-1
+ubuntu2: a user signs in
+balancers: seen well ubuntu2
+balancers: ready ubuntu2
+ubuntu4: rsync prune
+ubuntu1: write /var/lib/lab/releases/RELEASE.json
+ubuntu1: append to /var/lib/lab/releases/journal
+"""
+
+
+def test_a_node_gets_another_mode_in_its_turn(world):
+    world.settle()
+    world.topology = LAB.with_mode("ubuntu2", "all-in-one")
+    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"))
+    lines = told(world.journal)
+    assert lines[lines.index("balancers: drain ubuntu2") :] == OTHER_MODE.splitlines()
