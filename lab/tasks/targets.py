@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from lab import machines
 from lab.drills.faults import EVERY_NODE, Target
 from lab.errors import LabError
 from lab.tasks.balancers import holder
@@ -65,7 +66,8 @@ def _node(lab: Lab, name: str) -> Target:
     if name not in lab.topology.settings.balancers:
         # A balancer may be asked there by everybody, this machine included.
         others.append(lab.topology.virtual_address)
-    return Target(name, f"{lab.topology.name}-{name}", peers=tuple(others))
+    machine = machines.load(lab.topology.name).container(name)
+    return Target(name, machine, peers=tuple(others))
 
 
 def _container(lab: Lab, node: str, service: str) -> Target:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from lab import authority, docker
+from lab import authority, docker, machines
 from lab.drills.faults import OF_NODES, Target
 from lab.private import write
 from lab.remote import wait_until
@@ -234,7 +234,7 @@ def on_the_machine(node, do, undo):
 
     @contextmanager
     def act(lab):
-        name = f"{TOPOLOGY.name}-{node}"
+        name = machines.load(TOPOLOGY.name).container(node)
         subprocess.run(("docker", *(part.format(name) for part in do)), check=True)
         try:
             yield {}

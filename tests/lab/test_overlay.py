@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from lab import images
+from lab import images, machines
 from lab.client import Client, status_of, wait_ready
 from lab.errors import LabError
 from lab.images import TEST_IMAGE
@@ -156,8 +156,9 @@ def test_a_lost_node_s_tasks_move_to_others(stack, running):
     lost = TOPOLOGY.names[-1]
     overlay.scale(stack, 4)
     wait_tasks(stack, 4)
+    machine = machines.load(TOPOLOGY.name).container(lost)
     # As if its power were cut.
-    subprocess.run(("docker", "kill", f"{TOPOLOGY.name}-{lost}"), check=True, capture_output=True)
+    subprocess.run(("docker", "kill", machine), check=True, capture_output=True)
     try:
         counts = wait_tasks(stack, 4)
         assert counts[lost] == 0
