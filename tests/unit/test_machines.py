@@ -9,11 +9,11 @@ import subprocess
 
 import pytest
 
-from lab import machines, topology
+from lab import machines, ownership, topology
 from lab.drills import faults
 from lab.errors import LabError
 from lab.machines import MadeFrom
-from lab.tasks import nodes
+from lab.tasks import destroy, nodes
 from lab.tasks.context import Lab
 from lab.topology import FOLDER, NodeSettings
 from tests.unit import ruby
@@ -274,9 +274,11 @@ def test_vagrant_up_refuses_and_leaves_what_is_written(folder):
 def test_another_folder_s_machines_are_not_to_be_made_anew(folder):
     # This one is a copy of that one, .vagrant and all.
     folder.has(CONTAINER, OTHER, of=FOLDER)
-    (folder.path / "lab.yml").write_text(SETTINGS.replace("2048", "4096"))
+    settings = folder.path / "lab.yml"
+    settings.write_text(SETTINGS.replace("  two: {host: 12, memory: 1024}\n", ""))
     assert folder.check().startswith(f"lab: the lab 'lab' belongs to {FOLDER}, and runs since ")
     assert (folder.changed, folder.file.exists()) == ([], False)
+    settings.write_text(SETTINGS.replace("2048", "4096"))
     said = folder.check(LAB_REPLACE="yes")
     assert said == f"lab: replacing the lab 'lab' of {FOLDER} (2 nodes)"
     assert folder.changed == [f"rm --force --volumes {'1' * 64} {'2' * 64}"]
@@ -328,7 +330,8 @@ def test_a_folder_that_can_t_be_written_to_is_named(folder):
 @pytest.fixture
 def file(monkeypatch, tmp_path):
     """Where the tasks look for it."""
-    path = tmp_path / "machines.json"
+    path = tmp_path / ".lab" / "machines.json"
+    path.parent.mkdir()
     monkeypatch.setattr(machines, "FILE", path)
     return path
 
@@ -461,6 +464,37 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
     monkeypatch.setattr(Lab, "nodes", {})
     nodes.boot(Lab(LAB))
     assert ran == started
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            json.dumps(WRITTEN),
+            "removed; caches stay in Docker's volumes lab-builder and lab-registry",
+        ),
+        (json.dumps(WRITTEN | {"machines": {"two": TWO}}), "removed"),
+        # Its folder's .lab is lost.
+        (None, "removed"),
+    ],
+    ids=["with caches", "without", "not written"],
+)
+def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
+    file, monkeypatch, capsys, text, said
+):
+    folder = file.parent.parent
+    (folder / "bin").mkdir()
+    for program in ("vagrant", "docker"):
+        (folder / "bin" / program).write_text("#!/bin/sh\n")
+        (folder / "bin" / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}/bin", prepend=os.pathsep)
+    for module in (destroy, ownership):
+        monkeypatch.setattr(module, "FOLDER", folder)
+    if text:
+        file.write_text(text)
+    destroy.destroy(Lab(LAB))
+    assert capsys.readouterr().err.rstrip("\n").endswith(f" {said}")
+    assert list(file.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("make", ["off", "frozen"])
