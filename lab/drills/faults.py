@@ -45,7 +45,7 @@ def _nothing(_: Target) -> tuple[Command, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """role: who is hit, as lab/tasks/targets.py finds it out; what: in the past tense; prepare:
+    """role: who is hit, as lab/drills/targets.py finds it out; what: in the past tense; prepare:
     what has to be there before it can be injected; restore: what takes that back; outage: nobody
     can be served before it is taken back."""
 
