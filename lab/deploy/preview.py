@@ -20,6 +20,7 @@ from lab.plan.modes import web
 from lab.plan.modes.overlay import STACK_FILE
 from lab.plan.plans import ALL, BALANCER, REGISTRY, WEB
 from lab.release.releases import Release
+from lab.vagrant import boot
 
 NOTHING = "nothing to do: every node is as lab.yml and the sources say"
 
@@ -37,11 +38,14 @@ class Line:
 class Seen:
     """What decides.
 
+    remade: whether Vagrant may have machines to make; outdated: nodes to be provisioned again;
     release: that of the sources; current: the one that serves; missing: image to tag, which no
     registry has; sets: each nginx whose node lacks static files; left: each nginx that a killed
     task left drained.
     """
 
+    remade: bool
+    outdated: tuple[str, ...]
     release: Release
     current: Release | None
     missing: dict[str, str]
@@ -79,6 +83,8 @@ def look(lab: Lab, services: tuple[WebService, ...], *, whole: bool) -> Seen:
 
     lacking = together({str(i): partial(lacks_files, s) for i, s in enumerate(services)})
     return Seen(
+        remade=whole and not boot.made_as_wanted(lab),
+        outdated=boot.outdated(lab) if whole else (),
         release=release,
         current=current,
         missing=_missing(lab, release),
@@ -113,6 +119,11 @@ def lines(lab: Lab, seen: Seen) -> Iterator[Line]:
 
 
 def _of_the_lab(lab: Lab, seen: Seen) -> Iterator[Line]:
+    if seen.remade:
+        yield Line("lab", "have Vagrant look at the machines: they are not known as lab.yml's")
+    if seen.outdated:
+        what = "provision with what has changed in provision/"
+        yield Line("lab", f"{what}: {', '.join(seen.outdated)}", (_provision(seen.outdated),))
     if seen.current and seen.release != seen.current:
         yield Line("lab", f"a new release takes the place of {seen.current.name}")
     if seen.missing:
@@ -126,6 +137,10 @@ def _of_the_lab(lab: Lab, seen: Seen) -> Iterator[Line]:
     if seen.in_swarm and not lab.topology.overlay:
         end = (shlex.join(swarm.END),)
         yield Line("lab", "end the Swarm stack once the web services serve", end)
+
+
+def _provision(nodes: tuple[str, ...]) -> str:
+    return shlex.join(("vagrant", "provision", *nodes))
 
 
 def _stack_changes(seen: Seen) -> bool:

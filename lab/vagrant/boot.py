@@ -34,8 +34,7 @@ def boot(lab: Lab) -> None:
 
     Vagrant refuses where one is not (provision/machines.rb). Raises LabError with what it says.
     """
-    image = _node_digest("image").strip()
-    if made.as_wanted(lab.topology, image) and _all_answer(lab):
+    if made_as_wanted(lab) and _all_answer(lab):
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
@@ -47,6 +46,11 @@ def boot(lab: Lab) -> None:
     write(SSH_CONFIG, ssh_config(_vagrant("ssh-config")))
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def made_as_wanted(lab: Lab) -> bool:
+    """Whether no machine has to be made, as far as this folder knows."""
+    return made.as_wanted(lab.topology, _node_digest("image").strip())
 
 
 def ssh_config(lines: Iterable[str]) -> str:
@@ -61,14 +65,19 @@ def ssh_config(lines: Iterable[str]) -> str:
 
 def provision(lab: Lab) -> None:
     """Provisions the machines again where what they were provisioned with has changed."""
-    digest = _node_digest()
-    found = together(
-        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
-    )
-    if old := [name for name, (_, known, _) in found.items() if known != digest]:
+    if old := outdated(lab):
         say("lab", f"vagrant provision {' '.join(old)}")
         for _ in _vagrant("provision", *old):
             pass
+
+
+def outdated(lab: Lab) -> tuple[str, ...]:
+    """The nodes that were provisioned with something else than would be used now."""
+    digest = _node_digest()
+    known = together(
+        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
+    )
+    return tuple(name for name, (_, output, _) in known.items() if output != digest)
 
 
 def _node_digest(*of: str) -> str:
