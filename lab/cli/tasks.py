@@ -16,7 +16,7 @@ from lab.backup import restore as restoring
 from lab.backup import verify as verified_backup
 from lab.balancers import balancers
 from lab.cli.arguments import NameOrList
-from lab.config.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
+from lab.config.modes import OVERLAY, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.topology import WebService, load
 from lab.context import Lab
@@ -95,7 +95,7 @@ def push(context: Context) -> None:
 @task(
     help={
         "mode": "the wiring until the next deploy: of -H's node one of "
-        f"{', '.join(MODES_OF_ONE_NODE)}; of the whole lab {OVERLAY}"
+        f"{', '.join(of_one_node())}; of the whole lab {OVERLAY}"
     }
 )
 def deploy(context: Context, mode: str = "") -> None:
@@ -153,7 +153,7 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
         return lab, lab.topology.web
     node = context.original_host
     if mode:
-        lab = Lab(lab.topology.with_mode(node, _mode(mode)))
+        lab = Lab(lab.topology.with_mode(node, mode))
     services = lab.topology.web_services_of(node)
     if not services:
         raise LabError(
@@ -170,21 +170,13 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _mode(text: str) -> ModeName:
-    for mode in MODES_OF_ONE_NODE:
-        if mode == text:
-            return mode
-    raise LabError(
-        f"--mode: {text!r} is no mode of one node; those are {', '.join(MODES_OF_ONE_NODE)}"
-    )
-
-
 @task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
 def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
     """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
-    chosen = tuple(modes.split(",")) if modes else matrices.ALL
-    if unknown := [mode for mode in chosen if mode not in matrices.ALL]:
-        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(matrices.ALL)}")
+    every = matrices.every()
+    chosen = tuple(modes.split(",")) if modes else every
+    if unknown := [mode for mode in chosen if mode not in every]:
+        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(every)}")
     length = _number("--seconds", seconds, 1, 60)
     lab = Lab()
     with lab.changing("matrix"):

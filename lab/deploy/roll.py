@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from lab.balancers.balancers import configure, drained, taken_out
+from lab.config.modes import MODES
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static, swarm
@@ -16,7 +17,6 @@ from lab.engine.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, sett
 from lab.engine.difference import changed, difference, interrupts
 from lab.engine.progress import interrupted, phase, say, together
 from lab.errors import LabError
-from lab.plan.modes import default_bridge
 from lab.plan.modes.web import STATIC_SET_FILE
 from lab.plan.plans import WEB
 from lab.release.releases import Release
@@ -240,8 +240,9 @@ def start_service(
 ) -> None:
     """Brings one web service to the release: Django, then what has port 80."""
     halves = [(service.django, DJANGO), (service.nginx, FRONT)]
-    # On the default bridge nginx is told an address that is known only once Django has it.
-    if service.django == service.nginx and service.mode != default_bridge.NAME and not in_swarm:
+    # An address that nginx is told is known only once Django has it.
+    mode = MODES[service.mode]
+    if not (mode.apart or mode.told_address or in_swarm):
         halves = [(service.django, WEB)]
     changed = False
     for name, programs in halves:

@@ -12,7 +12,7 @@ from functools import partial
 from tempfile import NamedTemporaryFile
 
 from lab.balancers.balancers import balance, set_state
-from lab.config.mode_names import MODES, MODES_OF_ONE_NODE, OVERLAY
+from lab.config.modes import BACKS, MODES, OVERLAY
 from lab.config.paths import REPORTS
 from lab.config.topology import WebService
 from lab.context import Lab
@@ -25,16 +25,19 @@ from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
 from lab.matrix.results import Load, Result
-from lab.plan.modes import separate_hosts
 from lab.plan.plans import WEB
 from lab.release.releases import Release
 from lab.visitor.client import Client, status_of, wait_ready
 from lab.visitor.journey import Journey, style_sheets
 from lab.visitor.watching import all_the_while
 
-ALL = (*MODES, OVERLAY)
 RECORD = REPORTS / "matrix.json"
 CONNECTIONS = 4
+
+
+def every() -> tuple[str, ...]:
+    """All that can be measured: the modes of lab.yml, and the whole lab's."""
+    return (*MODES, OVERLAY)
 
 
 def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
@@ -133,17 +136,16 @@ def _switched(
 
 def _chosen(lab: Lab, mode: str) -> tuple[Lab, WebService]:
     """The lab with one service in the mode, and that service."""
-    for name in MODES_OF_ONE_NODE:
-        if mode == name:
-            alone = [service for service in lab.topology.web if service.django == service.nginx]
-            if not alone:
-                raise LabError(f"matrix: {mode}: no node of lab.yml runs a web service alone")
-            changed = Lab(lab.topology.with_mode(alone[-1].django, name))
-            return changed, changed.topology.alone(alone[-1].django)[0]
-    for service in lab.topology.web:
-        if service.mode == separate_hosts.NAME:
-            return lab, service
-    raise LabError(f"matrix: lab.yml has no web service in the mode {mode}")
+    if MODES[mode].apart:
+        for service in lab.topology.web:
+            if service.mode == mode:
+                return lab, service
+        raise LabError(f"matrix: lab.yml has no web service in the mode {mode}")
+    alone = [service for service in lab.topology.web if service.django == service.nginx]
+    if not alone:
+        raise LabError(f"matrix: {mode}: no node of lab.yml runs a web service alone")
+    changed = Lab(lab.topology.with_mode(alone[-1].django, mode))
+    return changed, changed.topology.alone(alone[-1].django)[0]
 
 
 def _memory(lab: Lab, node: str) -> float:
@@ -197,7 +199,7 @@ def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> 
         (node, running.name)
         for node in nodes
         for running in lab.nodes[node].observe().running
-        if running.service in ("django", "allinone")
+        if running.service in BACKS
     )
     began = time.monotonic()
     with _asking(address, static) as static_seen, _asking(address, "/uwsgi_health") as page_seen:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lab.balancers.haproxy import Server
-from lab.config.mode_names import MODES_OF_ONE_NODE
+from lab.config.modes import of_one_node
 from lab.config.paths import FOLDER
 from lab.doctor.checks import (
     balancers,
@@ -745,7 +745,7 @@ def certificate(begin, end):
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_of_a_lab_in_which_nobody_answers_each_node_is_a_culprit_and_nothing_else(mode):
     """In every mode the checks fit together, and all that they find has these four reasons."""
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
@@ -792,7 +792,7 @@ def all_answered(lab, answer, **container):
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_no_record_s_inside_is_in_what_the_doctor_says(mode, answer):
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
     for state in ("running", "exited", "restarting", "paused"):
@@ -803,7 +803,7 @@ def test_no_record_s_inside_is_in_what_the_doctor_says(mode, answer):
                 assert not REPR.search(text), text
 
 
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_silence_is_told_as_lateness_and_as_nothing_else(mode):
     """Containers run; every other answer is late: nobody may be told to restart anything."""
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
