@@ -756,6 +756,44 @@ def test_of_a_lab_in_which_nobody_answers_each_node_is_a_culprit_and_nothing_els
     assert culprits == [f"{node}: SSH" for node in lab.names]
 
 
+# (mode, the nodes of nginx and Django, what lies between them)
+WAYS = [
+    (
+        "default-bridge",
+        "ubuntu1",
+        "ubuntu1",
+        ["address that nginx is told", "name that nginx is told"],
+    ),
+    (
+        "custom-bridge",
+        "ubuntu1",
+        "ubuntu1",
+        ["address that nginx is told", "name that nginx is told"],
+    ),
+    ("unix-socket", "ubuntu1", "ubuntu1", ["address that nginx is told", "uWSGI's socket"]),
+    ("all-in-one", "ubuntu1", "ubuntu1", []),
+    (
+        "separate-hosts",
+        "ubuntu4",
+        "ubuntu3",
+        ["address that nginx is told", "name that nginx is told", "port 29000"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("mode", "outer", "inner", "between"), WAYS)
+def test_what_has_to_be_well_between_nginx_and_django(mode, outer, inner, between):
+    lab = LAB if outer != inner else LAB.with_mode(outer, mode)
+    found = checks(all_answered(lab, Answer(0), state="running"))
+    (through,) = (check for check in found if check.name == f"{outer}: nginx to Django")
+    needs = [name for need in through.needs for name in need.checks]
+    own = ("nginx", "Django")
+    halves = [name for name in needs if name.split(": ")[1] in own or "network of" in name]
+    assert [name for name in needs if name not in halves] == [
+        f"{inner if name == 'port 29000' else outer}: {name}" for name in between
+    ]
+
+
 # What Python makes of a record, a mapping, an object; none of it is for people.
 REPR = re.compile(r"\b[A-Z]\w*\(\w+=|<\w[\w.]* (object|at) |\bNone\b|[\[({]'|frozenset")
 ANSWERS = {
