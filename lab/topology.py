@@ -23,7 +23,7 @@ from lab.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
 FOLDER = Path(__file__).resolve().parent.parent
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-# Docker's networks inside a node (provision/node/files/daemon.json).
+# Docker's networks inside a node (provision/node/etc/docker/daemon.json).
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
 WEB_PORT, UWSGI_PORT, STATISTICS_PORT = 80, 29000, 9080
