@@ -12,6 +12,7 @@ from tests.unit.lab_node.frames import NO_KEYSPACE, RING, UNAVAILABLE
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
+        (cql.string("ü"), b"\x00\x02\xc3\xbc"),
         (cql.startup(), b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0"),
         (cql.login("lab", "pw"), b"\x00\x00\x00\x07\x00lab\x00pw"),
         (cql.login("lab", "ü"), b"\x00\x00\x00\x07\x00lab\x00\xc3\xbc"),

@@ -259,6 +259,15 @@ def test_after_a_failure_the_connection_is_opened_again(cassandra, ring, answers
     assert len(ring.ask()) == 2
 
 
+def test_a_connection_that_served_and_then_failed_is_not_used_again(cassandra, ring):
+    cassandra.answers[:] = [WANTS_LOGIN, LOGGED_IN, RING, NO_KEYSPACE, WANTS_LOGIN, LOGGED_IN, RING]
+    ring.ask()
+    with pytest.raises(OSError, match="^keyspace nope does not exist$"):
+        ring.ask()
+    assert len(ring.ask()) == 2
+    assert [opcode for opcode, _ in cassandra.sent] == [0x01, 0x0F, 0x07, 0x07, 0x01, 0x0F, 0x07]
+
+
 def test_what_fails_is_an_error_among_the_answers_and_not_too_long():
     def fail():
         raise OSError("x" * 500)
