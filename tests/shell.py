@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.images import left_out
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
+from lab.release.images import left_out
 
 SHEBANG = re.compile(rb"#! ?(/usr)?/bin/(env (-S )?)?(ba)?sh\b")
 # Left out by their names otherwise; there are tools of the project's own in them.

@@ -6,7 +6,7 @@ it out for the lab as it is delivered.
 
 from dataclasses import dataclass
 
-from lab.topology import Topology
+from lab.config.topology import Topology
 
 PORTS = (22, 80, 9080, 29000, 3306, 3307, 33061, 9200, 9042, 7000, 5000)
 HOST = "host"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 
 SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-limit-writes"
 PROCESS, BYTES = "4711", "20971520"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 from lab_node import logs
 
 PROGRAM = (sys.executable, "-c", "from lab_node.logs import main; main()")

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from lab.images import left_out
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
+from lab.release.images import left_out
 
 NODE = FOLDER / "provision/node"
 PROVISIONER = FOLDER / "provision/node.sh"

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 from lab_node import sample
 from lab_node.sample import Cassandra, Mysql
 from tests.unit.lab_node.frames import LOGGED_IN, NO_KEYSPACE, RING, WANTS_LOGIN, WRONG_PASSWORD
