@@ -22,7 +22,7 @@ from lab.config.ports import REGISTRY_PORT, STATISTICS_PORT, UWSGI_PORT, WEB_POR
 from lab.errors import LabError
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-# Docker's networks inside a node (provision/node/files/daemon.json).
+# Docker's networks inside a node (provision/node/etc/docker/daemon.json).
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
 WEB_PROGRAMS = ("django", "nginx", "allinone")

@@ -48,7 +48,7 @@ SOURCES = {
     WSGI: source("django_app/project/wsgi.py"),
     ROUTER: source("django_app/project/router.py"),
 }
-FIREWALL = source("provision/node/files/lab-firewall")
+FIREWALL = source("provision/node/sbin/lab-firewall")
 
 # Without Django: answers with the client's address, after as many seconds as the query says.
 PLAIN = """
