@@ -10,7 +10,7 @@ if __name__ != "__main__":
     os.execv(fab, (fab, *sys.argv[1:]))  # noqa: S606 - there is no shell to start it with
 
 try:
-    from lab.program import main
+    from lab.cli.program import main
 
     sys.exit(main(sys.argv[1:]))
 except ModuleNotFoundError as error:

@@ -1,5 +1,5 @@
 # Whose a lab is (docker provider), and whether another folder may have its name.
-# lab/ownership.py has the same rules for the tasks.
+# lab/machines/ownership.py has the same rules for the tasks.
 require 'time'
 
 module Ownership

@@ -1,5 +1,5 @@
 # The language of lab.yml: the plain part of YAML, which every reader takes for the same.
-# lab/plain_yaml.py has the same rules for the tasks, tells why, and says the same of each mistake.
+# lab/config/plain_yaml.py has the same rules for the tasks, tells why, and says the same of each mistake.
 require 'psych'
 
 module PlainYaml

@@ -1,9 +1,9 @@
 # What the Vagrantfile goes by: of lab.yml the nodes, the subnet and the builder, and of the
-# environment LAB_NAME, LAB_SUBNET and LAB_REPLACE. The rest of lab.yml is lab/topology.py's.
+# environment LAB_NAME, LAB_SUBNET and LAB_REPLACE. The rest of lab.yml is lab/config/topology.py's.
 require_relative 'plain_yaml'
 
 module Settings
-  # As lab/topology.py has them.
+  # As lab/config/topology.py has them.
   NODE = /\A[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?\z/
   NOT_NODES = /\A(?:localhost|broadcasthost|ip6-.*)\z/
   MOST_MEMORY = 2**24

@@ -17,16 +17,17 @@ CHECKS = (
     (PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."),
     (PYTHON, "-m", "ruff", "check", "--quiet", "."),
     (PYTHON, "-m", "mypy"),
+    (PYTHON, "-m", "tests.shell"),
     (PYTHON, "-m", "pytest", "--quiet", "tests/unit"),
 )
 LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),
-    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/lab"),
+    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/live"),
     (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/browser"),
 )
 ALL = (
     LAB[0],
-    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/lab"),
+    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/live"),
     (PYTHON, "-m", "pytest", "--quiet", "tests/browser"),
 )
 

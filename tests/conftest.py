@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lab import topology
+from lab.config import topology
 
 # What tests ask is the lab; the browser's driver and other programs that they start know no better.
 for name in [one for one in os.environ if one.lower().endswith("_proxy")]:

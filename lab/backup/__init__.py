@@ -1,1 +1,1 @@
-"""What a backup is: its files, its manifest, and what is compared. No SSH here."""
+"""Backups of both databases: taken, proved, brought back."""

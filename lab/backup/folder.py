@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from lab.backup.manifest import MANIFEST, NAME, Manifest, StoredFile, parse, refused
+from lab.config.paths import FOLDER
 from lab.errors import LabError
-from lab.private import write
-from lab.topology import FOLDER
+from lab.secrets.private import write
 
 # Not below .lab, which `make destroy` empties.
 BACKUPS = FOLDER / "backups"

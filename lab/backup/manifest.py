@@ -9,16 +9,14 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from lab.config.topology import Record
 from lab.errors import LabError
-from lab.topology import Record
 
 # Of the layout of the folder and of the manifest: another one is not guessed at.
 FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "mysql.sql.gz"
 # Digests of the posts' rows, read from the ring before the snapshot and after it.
 BEFORE, AFTER = "posts-before.gz", "posts-after.gz"
-# On the builder: the backup that is being restored, until all of it is there.
-RESTORING = "/var/lib/lab/restoring"
 NAME = re.compile(r"\d{8}-\d{6}")
 
 

@@ -17,11 +17,11 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from lab.config.paths import FOLDER
 from lab.drills.faults import Command
+from lab.engine.progress import say, together
+from lab.engine.ssh import Node
 from lab.errors import LabError
-from lab.progress import say, together
-from lab.remote import Node
-from lab.topology import FOLDER
 
 # Seconds: how long to try, as a node that was off has to boot first; between two tries; and how
 # long a command of this machine may take, `vagrant up` of all nodes among them.

@@ -18,10 +18,10 @@ from itertools import count
 from threading import Event, Lock, Thread, get_ident
 from typing import Any
 
-from lab.client import Answer, Client, hidden
 from lab.drills.ledger import Request
 from lab.errors import LabError
-from lab.journey import style_sheets
+from lab.visitor.client import Answer, Client, hidden
+from lab.visitor.journey import style_sheets
 
 # Seconds that a user waits for an answer: longer than any time-out behind the balancer.
 PATIENCE = 30.0

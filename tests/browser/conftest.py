@@ -5,8 +5,8 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 
-from lab.secrets import SECRETS
-from lab.tasks.context import Lab
+from lab.context import Lab
+from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 
 # Chromium's own traffic (updates, safe browsing) has no business in a test.

@@ -5,7 +5,7 @@ import uuid
 from playwright.sync_api import expect
 
 from tests.conftest import TOPOLOGY
-from tests.lab.tunnel import tunnel
+from tests.live.support.tunnel import tunnel
 
 
 def test_sign_in_write_and_sign_out_through_a_tunnel(browser, administrator):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import testinfra
 
-from lab.tasks.context import Lab
+from lab.context import Lab
 from tests.conftest import TOPOLOGY
 from tests.nodes import ports
 

@@ -6,7 +6,7 @@ it out for the lab as it is delivered.
 
 from dataclasses import dataclass
 
-from lab.topology import Topology
+from lab.config.topology import Topology
 
 PORTS = (22, 80, 9080, 29000, 3306, 3307, 33061, 9200, 9042, 7000, 5000)
 HOST = "host"
@@ -92,9 +92,7 @@ def target_roles(topology: Topology, target: Place) -> set[str]:
         "mysql": node in settings.mysql,
         "cassandra": node in settings.cassandra,
         "registry": node == topology.builder and settings.registry is None,
-        "django apart": any(
-            service.mode == "separate-hosts" and service.django == node for service in topology.web
-        ),
+        "django apart": any(service.django == node != service.nginx for service in topology.web),
     }
     return {role for role, holds in roles.items() if holds}
 

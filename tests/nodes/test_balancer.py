@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from lab.client import opener
-from lab.secrets import SECRETS
+from lab.secrets.secrets import SECRETS
+from lab.visitor.client import opener
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import host
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lab.modes import web
-from lab.secrets import SECRETS
+from lab.plan.modes import web
+from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import FOLDER, host, ssh
 

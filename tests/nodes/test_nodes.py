@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from lab.secrets import SECRETS
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
+from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 
 # Docker's own resolver and containerd listen on the node's loopback.

@@ -7,8 +7,8 @@ import uuid
 
 import pytest
 
-from lab.client import opener
-from lab.journey import style_sheets
+from lab.visitor.client import opener
+from lab.visitor.journey import style_sheets
 from tests.conftest import TOPOLOGY
 from tests.nodes.conftest import host
 

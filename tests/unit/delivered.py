@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab import topology
+from lab.config import topology
 
 TEXT = (Path(__file__).parent / "lab.yml").read_text()
 LAB = topology.load(TEXT, {})

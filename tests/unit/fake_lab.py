@@ -17,15 +17,29 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lab import docker, images, releases, remote, secrets
-from lab.client import Client
-from lab.modes import separate_hosts, web
-from lab.secrets import GENERATED
-from lab.tasks import balancers, context, initialize, owners
-from lab.tasks import images as image_tasks
-from lab.tasks.context import Lab
+from lab import context
+from lab.balancers import balancers
+from lab.context import Lab
+from lab.databases import initialize, owners
+from lab.deploy import building
+from lab.engine import difference, ssh, steps
+from lab.engine.observation import TASK
+from lab.plan.modes import web
+from lab.release import images, releases
+from lab.secrets import secrets
+from lab.secrets.secrets import GENERATED
+from lab.visitor.client import Client
 from tests.unit.delivered import LAB
-from tests.unit.fake_node import LOOKS, OBSERVED, Entry, FakeNode, Machine, Refused, Standing
+from tests.unit.fake_node import (
+    LOOKS,
+    OBSERVED,
+    STATIC_FOLDER,
+    Entry,
+    FakeNode,
+    Machine,
+    Refused,
+    Standing,
+)
 
 SECRETS = {name: f"value of {name}" for name in GENERATED} | {
     "registry.crt": "certificate",
@@ -241,7 +255,7 @@ class Swarm:
             yield self._task("django", name)
 
     def _task(self, service, name):
-        labels = {"lab.service": service, "lab.mode": "overlay", docker.TASK: "1"}
+        labels = {"lab.service": service, "lab.mode": "overlay", TASK: "1"}
         return Standing(f"webapp_{service}.{name}", self.stack[service], labels, "webapp")
 
 
@@ -270,14 +284,14 @@ class World:
 
     def _patch(self, monkeypatch, reports):
         clock = Clock()
-        monkeypatch.setattr(remote, "time", clock)
+        monkeypatch.setattr(ssh, "time", clock)
         monkeypatch.setattr(balancers, "time", clock)
         monkeypatch.setattr(context, "Node", self.nodes.__getitem__)
         monkeypatch.setattr(Lab, "require_up", lambda _: None)
         monkeypatch.setattr(secrets, "load", lambda _: SECRETS)
         monkeypatch.setattr(images, "tags", lambda: self.tags)
         monkeypatch.setattr(images, "copy", lambda *_: None)
-        monkeypatch.setattr(image_tasks, "REPORTS", reports)
+        monkeypatch.setattr(building, "REPORTS", reports)
         monkeypatch.setattr(subprocess, "run", self._outside)
         monkeypatch.setattr(Client, "_ask", lambda _, request, __: self._ask(request))
 
@@ -319,7 +333,7 @@ class World:
 
     def _bring(self, name, plan):
         machine = self.machine(name)
-        for file in (*docker.files(plan), *docker.notes(plan)):
+        for file in (*difference.files(plan), *difference.notes(plan)):
             machine.files[file.path] = file.content
         machine.networks |= set(plan.networks)
         machine.volumes |= {volume.name: volume.disposable for volume in plan.volumes}
@@ -329,9 +343,9 @@ class World:
             machine.rsynced = {self.tags["webapp_static"]}
         for container in plan.containers:
             if container.addressed:
-                machine.act((f"{docker.ADDRESSED}/{container.name}",), "")
+                machine.act((f"{steps.ADDRESSED}/{container.name}",), "")
             else:
-                machine.act(docker.run(container), "")
+                machine.act(steps.run(container), "")
             machine.containers[container.name].looks = 0
 
     # What the nodes share.
@@ -407,7 +421,7 @@ class World:
         if ":" in source:
             self._copies[target] = set(self.machine(source.split(":")[0]).static_sets)
             return ""
-        if not target.endswith(f"{separate_hosts.STATIC_FOLDER}/"):
+        if not target.endswith(f"{STATIC_FOLDER}/"):
             self.journal.append(Entry("lab", ("rsync", "sources")))
             return ""
         machine, copied = self.machine(target.split(":")[0]), self._copies[source]
@@ -415,7 +429,7 @@ class World:
         self.journal.append(Entry(machine.name, ("rsync", "prune" if prune else "add")))
         before = machine.rsynced
         machine.rsynced = copied if prune else before | copied
-        machine.folders.add(separate_hosts.STATIC_FOLDER)
+        machine.folders.add(STATIC_FOLDER)
         return ">f+++++++++ style.css\n" if machine.rsynced != before else ""
 
     def _ask(self, request):
@@ -436,7 +450,7 @@ class World:
         told = where.files[web.RELEASE_FILE].strip()
         headers["X-Lab-Release"] = "another" if where.name in self.stale else told
         if path.startswith("/static/"):
-            apart = django.labels["lab.mode"] == separate_hosts.NAME
+            apart = django.labels["lab.mode"] == "separate-hosts"
             laid = machine.rsynced if apart else machine.static_sets
             there = path[len("/static/") : -len(".css")] in laid
             return (200 if there else 404), headers, ""

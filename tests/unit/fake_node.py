@@ -1,4 +1,4 @@
-"""A node without a machine: the real lab.remote.Node over a simulated Docker.
+"""A node without a machine: the real lab.engine.ssh.Node over a simulated Docker.
 
 Everything that Node does is the real code but for the connection: what would go over SSH is kept
 in the journal and then changes what the next observation says. Observations have the shape of one
@@ -16,10 +16,11 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
-from lab import docker, memory
-from lab.modes import separate_hosts, web
-from lab.remote import CHANGING, FRESH, UNPACK, Node
-from lab.tasks import once, static
+from lab.databases import once
+from lab.deploy import static
+from lab.engine import memory, steps
+from lab.engine.ssh import CHANGING, FRESH, UNPACK, Node
+from lab.plan.modes import web
 
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED = json.loads((OBSERVED / "lab-observe.json").read_text())["containers"][0]
@@ -34,6 +35,8 @@ FOLDERS = (
     "/etc/docker/certs.d/*",
     "/home/dock/static_files",
 )
+# Where the nginx of separate-hosts has static files.
+STATIC_FOLDER = FOLDERS[-1]
 # Options of `docker run` that have no value.
 FLAGS = ("--detach", "--read-only", "--rm", "--quiet")
 FRONTS = ("nginx", "allinone")
@@ -136,7 +139,7 @@ class Machine:
                 return 1, "", f"{refusal}\n"
 
     def _handler(self, argv):
-        if argv[0].startswith(docker.ADDRESSED):
+        if argv[0].startswith(steps.ADDRESSED):
             return Machine._addressed
         for length in range(min(3, len(argv)), 0, -1):
             if handler := HANDLERS.get(argv[:length]):
@@ -245,7 +248,7 @@ class Machine:
     def _remove_folder(self, argv, _given):
         self.files = {p: c for p, c in self.files.items() if not p.startswith(f"{argv[3]}/")}
         self.folders.discard(argv[3])
-        if argv[3] == separate_hosts.STATIC_FOLDER:
+        if argv[3] == STATIC_FOLDER:
             self.rsynced.clear()
 
     def _pull(self, argv, _given):

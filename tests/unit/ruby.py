@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 
 # Where Vagrant is not Debian's it brings its own.
 RUBY = shutil.which("ruby") or shutil.which("ruby", path="/opt/vagrant/embedded/bin")

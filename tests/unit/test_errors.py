@@ -10,12 +10,13 @@ import sys
 import paramiko
 import pytest
 
-from lab import program, remote
+from lab.cli import program
+from lab.config.paths import FOLDER
+from lab.engine import ssh
+from lab.engine.progress import say
+from lab.engine.ssh import Node, RemoteError
 from lab.errors import LabError, outside, user
-from lab.progress import say
-from lab.remote import Node, RemoteError
-from lab.topology import FOLDER
-from tests.unit.test_commands import FAB
+from tests.unit.cli.test_commands import FAB
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -171,7 +172,7 @@ def test_errors_that_nobody_takes_end_no_work_half_way(monkeypatch):
 
 def test_a_terminal_that_lacks_a_character_gets_its_number():
     script = (
-        "import sys; from lab import program;"
+        "import sys; from lab.cli import program;"
         "program._carried_out = lambda _: (print('a \\u2192 b'), (1, 'c \\u2192 d'))[1];"
         "sys.exit(program.main([]))"
     )
@@ -191,7 +192,7 @@ def test_the_way_to_the_nodes_that_may_not_be_read_is_named(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(paramiko.SSHConfig, "from_path", refuse)
-    with pytest.raises(RemoteError, match=f"^{remote.SSH_CONFIG}: Permission denied: "):
+    with pytest.raises(RemoteError, match=f"^{ssh.SSH_CONFIG}: Permission denied: "):
         Node("ubuntu1")
 
 
@@ -210,7 +211,7 @@ def test_the_way_to_the_nodes_that_may_not_be_read_is_named(monkeypatch):
 def test_a_damaged_way_to_the_nodes_is_said_to_be_so(monkeypatch, tmp_path, damaged):
     config = tmp_path / "ssh_config"
     config.write_bytes(damaged)
-    monkeypatch.setattr(remote, "SSH_CONFIG", config)
+    monkeypatch.setattr(ssh, "SSH_CONFIG", config)
     with pytest.raises(RemoteError) as told:
         Node("ubuntu1")
     assert str(told.value) == f"{config} is damaged: remove it and run `make up`"
@@ -219,7 +220,7 @@ def test_a_damaged_way_to_the_nodes_is_said_to_be_so(monkeypatch, tmp_path, dama
 def test_a_key_that_may_not_be_read_is_no_node_that_does_not_answer(monkeypatch, tmp_path):
     config = tmp_path / "ssh_config"
     config.write_text("Host ubuntu1\n  HostName 127.0.0.1\n  IdentityFile /lab/login_key\n")
-    monkeypatch.setattr(remote, "SSH_CONFIG", config)
+    monkeypatch.setattr(ssh, "SSH_CONFIG", config)
     node = Node("ubuntu1")
 
     def refuse():

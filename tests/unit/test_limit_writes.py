@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 
-SCRIPT = FOLDER / "provision" / "node" / "files" / "lab-limit-writes"
+SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-limit-writes"
 PROCESS, BYTES = "4711", "20971520"
 DISK, PARTITION, MAPPER = "8:16", "8:17", "253:0"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab import topology
+from lab.config import topology
 from tests.nodes import ports
 from tests.unit.delivered import LAB, TEXT
 

@@ -6,7 +6,7 @@ import runpy
 import socket
 import struct
 
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
 
 # Twelve bytes, the first four of them the version.
 ACCEPT = struct.pack(">III", 13, 0, 0)

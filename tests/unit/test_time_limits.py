@@ -3,8 +3,8 @@
 import configparser
 import re
 
-from lab.modes import web
-from lab.topology import FOLDER
+from lab.config.paths import FOLDER
+from lab.plan.modes import web
 
 UWSGI = FOLDER / "images" / "webapp_django" / "uwsgi.ini"
 NGINX = FOLDER / "images" / "webapp_nginx" / "nginx.conf"

@@ -2,9 +2,10 @@
 
 import re
 
-from lab import memory
-from lab.remote import UNPACK
-from lab.tasks import once, static
+from lab.databases import once
+from lab.deploy import static
+from lab.engine import memory
+from lab.engine.ssh import UNPACK
 
 SCRIPTS = {UNPACK: "UNPACK", memory.LOOK: "LOOK", once.RUN: "ONCE", static.COMPLETE: "COMPLETE"}
 RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{6}")

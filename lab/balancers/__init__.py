@@ -1,0 +1,1 @@
+"""HAProxy and the virtual address: configuration, drained servers, who has the address."""

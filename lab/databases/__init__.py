@@ -1,0 +1,1 @@
+"""MySQL and Cassandra: started, replaced, initialized, asked."""

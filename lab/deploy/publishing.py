@@ -1,0 +1,93 @@
+"""The release that the sources make, and its images on their way to the registry."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import TracebackType
+
+from lab.config.paths import FOLDER
+from lab.context import Lab
+from lab.deploy.building import build, built_lacks, missing, push, send_sources, start_registry
+from lab.engine.progress import interrupt, phase, say
+from lab.release import images, releases
+from lab.release.images import IMAGES
+from lab.release.releases import Release
+
+WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone", "webapp_static")
+
+
+class Publishing:
+    """Images on their way to the registry, all at the same time; what is there already is."""
+
+    def __init__(self, lab: Lab, tags: dict[str, str]) -> None:
+        absent = missing(lab, tags)
+        unbuilt = built_lacks(lab, absent)
+        if unbuilt:
+            send_sources(lab, unbuilt)
+
+        def publish(name: str) -> None:
+            if name in unbuilt:
+                build(lab, IMAGES[name], tags[name])
+            push(lab, IMAGES[name], tags[name])
+
+        self._pool = ThreadPoolExecutor(max_workers=len(IMAGES))
+        self._futures: dict[str, Future[None]] = {
+            name: self._pool.submit(publish, name) for name in absent
+        }
+
+    def __enter__(self) -> Publishing:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is KeyboardInterrupt:
+            interrupt()
+            say("lab", "interrupted: ending when what is being built or pushed is done")
+        self._pool.shutdown(cancel_futures=True)
+
+    def wait(self, *names: str) -> None:
+        """Returns once these images are in the registry. Raises what kept one of them from it."""
+        for name in names:
+            if name in self._futures:
+                self._futures[name].result()
+
+
+def source_release(
+    lab: Lab, current: Release | None, only: tuple[str, ...] = tuple(IMAGES)
+) -> Release:
+    """The release that the sources make: new tags for some images, the current ones for others."""
+    tags = images.tags()
+    kept = {n: t for n, t in current.tags.items() if n not in only} if current else {}
+    return releases.next_release(
+        current, tags | kept, lab.topology, datetime.now(UTC), source_commit()
+    )
+
+
+def source_commit() -> str:
+    """The sources' commit, with a + if they were edited since; empty if git can't tell."""
+    command = ("git", "describe", "--always", "--dirty=+", "--exclude=*")
+    try:
+        found = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return found.stdout.strip()
+
+
+def prepare(lab: Lab, images_too: tuple[str, ...] = ()) -> Release:
+    """The release of the current sources, its images in the registry: those that some plan wants.
+
+    images_too: others that will be wanted.
+    """
+    release = source_release(lab, lab.require_release(), only=WEB_IMAGES)
+    with phase("build and push"):
+        start_registry(lab, release)
+        tags = lab.wanted_tags(release) | {name: release.tags[name] for name in images_too}
+        with Publishing(lab, tags) as published:
+            published.wait(*WEB_IMAGES)
+    return release

@@ -1,0 +1,29 @@
+"""Runs the testinfra suite against the lab."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from lab.config.paths import FOLDER
+from lab.context import Lab
+from lab.doctor.status import status
+from lab.errors import LabError
+
+
+def verify(lab: Lab) -> None:
+    """Raises LabError if a test fails; pytest itself says which and why.
+
+    The tests expect what lab.yml says: a node that was given another mode has to be back first.
+    """
+    found = status(lab)
+    if changed := [name for name in lab.topology.names if found.changed_web(name)]:
+        raise LabError(
+            f"verify: {', '.join(changed)}: not in the mode or release of the last `fab deploy`:"
+            " run that first"
+        )
+    command = (sys.executable, "-m", "pytest", "--quiet", "--no-header", "tests/nodes")
+    if subprocess.run(command, cwd=FOLDER, stdout=sys.stderr, check=False).returncode != 0:
+        raise LabError(
+            "verify: the lab is not as it should be (see above): `fab status`, `fab logs`"
+        )

@@ -1,0 +1,1 @@
+"""Pictures of the lab, from its plans and from what was measured."""

@@ -1,0 +1,1 @@
+"""Brings nodes to their plans: the difference, SSH, and what a task tells meanwhile."""

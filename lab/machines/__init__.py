@@ -1,0 +1,1 @@
+"""The machines that the nodes are: whose they are, and what they were made with."""

@@ -1,0 +1,1 @@
+"""Every wiring in turn on the same nodes, tested and measured."""

@@ -1,0 +1,1 @@
+"""What the lab does just now: rates, logs, one request's way."""

@@ -1,0 +1,1 @@
+"""What should run on each node, as records. Pure: nothing here runs anything."""

@@ -1,0 +1,51 @@
+"""Everything that should run, node by node: the one place where all plans come together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lab.plan import modes, render, services
+from lab.plan.modes import overlay, web
+from lab.plan.records import File, Plan
+from lab.plan.site import Site
+
+REGISTRY = frozenset({"registry"})
+DATA = frozenset({"mysql", "cassandra"})
+BALANCER = frozenset({"haproxy", "keepalived"})
+WEB = web.SERVICES
+ALL = REGISTRY | DATA | BALANCER | WEB
+
+FIREWALL_FILE = "/etc/lab/firewall"
+
+
+def plan(site: Site, node: str) -> Plan:
+    """The whole plan of one node."""
+    topology = site.topology
+    settings = topology.settings
+    whole = Plan(files=_files(site, node))
+    if node == topology.builder and settings.registry is None:
+        whole += services.registry(site, node)
+    if node in settings.mysql:
+        whole += services.mysql(site, node)
+    if node in settings.cassandra:
+        whole += services.cassandra(site, node)
+    if topology.overlay:
+        whole += overlay.plan(site, node)
+    for service in topology.web_services_of(node):
+        whole += modes.plan(site, service, node)
+    if node in settings.balancers:
+        whole += services.balancer(site, node)
+    return whole
+
+
+def _files(site: Site, node: str) -> tuple[File, ...]:
+    return (
+        File(FIREWALL_FILE, render.firewall(site.topology, node)),
+        *registry_trust(site.secrets, site.topology.registry),
+    )
+
+
+def registry_trust(secrets: Mapping[str, str], registry: str) -> tuple[File, ...]:
+    """What makes the node's Docker trust the registry; Docker reads it at each pull."""
+    authority = secrets["registry_ca.crt"]
+    return (File(f"/etc/docker/certs.d/{registry}/ca.crt", authority),) if authority else ()

@@ -1,0 +1,1 @@
+"""Boots, provisions and removes the machines, by Vagrant."""

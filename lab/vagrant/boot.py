@@ -1,0 +1,133 @@
+"""Boots the machines: Vagrant, and how SSH reaches them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from lab.config.paths import FOLDER, REPORTS, SSH_CONFIG
+from lab.context import Lab
+from lab.engine.progress import say, together
+from lab.engine.ssh import Node
+from lab.errors import LabError
+from lab.machines import made
+from lab.secrets.private import write
+
+PROVISIONED = "/etc/lab/provisioned"
+
+# Vagrant dies of a folder with an é where the locale's characters are ASCII's alone.
+ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+# What of Vagrant's output tells a user how far it is.
+MILESTONES = re.compile(
+    r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
+)
+# What ours says meanwhile; all else that begins so is why it ends.
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
+
+
+def boot(lab: Lab) -> None:
+    """Brings up every machine that does not answer; nothing if all do and are as lab.yml has them.
+
+    Vagrant refuses where one is not (provision/machines.rb). Raises LabError with what it says.
+    """
+    if made_as_wanted(lab) and _all_answer(lab):
+        say("lab", "all nodes answer")
+        return
+    say("lab", "vagrant up")
+    for line in _vagrant("up"):
+        if milestone := MILESTONES.match(line):
+            say(milestone[1], line.split(": ", 1)[1].rstrip("."))
+        elif own := OWN_MILESTONES.match(line):
+            say("lab", own[1])
+    write(SSH_CONFIG, ssh_config(_vagrant("ssh-config")))
+    lab.reconnect()
+    say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def made_as_wanted(lab: Lab) -> bool:
+    """Whether no machine has to be made, as far as this folder knows."""
+    return made.as_wanted(lab.topology, _node_digest("image").strip())
+
+
+def ssh_config(lines: Iterable[str]) -> str:
+    """Vagrant's settings for SSH, without what Ruby or Vagrant may have to warn of.
+
+    Vagrant quotes the key's path only if it has a blank; ssh takes more amiss.
+    """
+    settings = (line for line in lines if line.startswith(("Host ", "  ")))
+    quoted = (re.sub(r'^(\s+IdentityFile )([^"].*)$', r'\1"\2"', line) for line in settings)
+    return "\n".join(quoted) + "\n"
+
+
+def provision(lab: Lab) -> None:
+    """Provisions the machines again where what they were provisioned with has changed."""
+    if old := outdated(lab):
+        say("lab", f"vagrant provision {' '.join(old)}")
+        for _ in _vagrant("provision", *old):
+            pass
+
+
+def outdated(lab: Lab) -> tuple[str, ...]:
+    """The nodes that were provisioned with something else than would be used now."""
+    digest = _node_digest()
+    known = together(
+        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
+    )
+    return tuple(name for name, (_, output, _) in known.items() if output != digest)
+
+
+def _node_digest(*of: str) -> str:
+    command = (str(FOLDER / "provision" / "node-digest"), *of)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _all_answer(lab: Lab) -> bool:
+    try:
+        lab.require_up()
+        together({name: partial(_expect_address, lab, node) for name, node in lab.nodes.items()})
+    except LabError:
+        return False
+    return True
+
+
+def _expect_address(lab: Lab, node: Node) -> None:
+    """SSH's settings may be those of an earlier lab on another subnet."""
+    found = node.run("cat", "/etc/lab/address").strip()
+    if found != lab.topology.address(node.name):
+        raise LabError(f"{node.name}: has the address {found}")
+    node.run("docker", "version", "--format", "{{.Server.Version}}")
+
+
+def _vagrant(*arguments: str) -> Iterator[str]:
+    """Vagrant's output, line by line; all of it also goes to a report."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    report = REPORTS / f"vagrant-{arguments[0]}.log"
+    lines: list[str] = []
+    if shutil.which("vagrant") is None:
+        raise LabError("vagrant: not found: run `make up`, which installs it")
+    with (
+        report.open("w") as log,
+        subprocess.Popen(
+            ("vagrant", *arguments),
+            cwd=FOLDER,
+            env=os.environ | ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            log.write(line)
+            lines.append(line.rstrip())
+            yield lines[-1]
+    if process.returncode != 0:
+        if lines and lines[-1].startswith("lab: "):
+            raise LabError(lines[-1].removeprefix("lab: "))
+        last = "\n".join([line for line in lines if line][-6:])
+        raise LabError(
+            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n{last}"
+        )

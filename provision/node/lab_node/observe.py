@@ -1,0 +1,69 @@
+"""Prints what the lab has on this node as one JSON object.
+
+usage: lab-observe [FILE]...   (files whose digests to tell)
+"""
+
+import glob
+import hashlib
+import json
+import sys
+
+from lab_node.docker import SOCKET, Docker
+
+# Each of them belongs to one program or one wiring, and goes with it.
+FOLDERS = (
+    "/etc/lab/secrets/*",
+    "/etc/lab/haproxy",
+    "/etc/lab/keepalived",
+    "/etc/lab/release",
+    "/etc/lab/stack",
+    "/etc/docker/certs.d/*",
+    "/home/dock/static_files",
+)
+
+
+def stack(docker: Docker) -> dict[str, str]:
+    # Managers alone can tell.
+    services = docker.ask("/services?status=true") or []
+    return {
+        one["Spec"]["Name"]: "{RunningTasks}/{DesiredTasks}".format(**one["ServiceStatus"])
+        for one in services
+    }
+
+
+def volumes(docker: Docker, **filters: str) -> list[str]:
+    return [one["Name"] for one in docker.ask("/volumes", **filters)["Volumes"] or []]
+
+
+def tags(docker: Docker) -> list[str]:
+    return [tag for image in docker.ask("/images/json") for tag in image["RepoTags"] or []]
+
+
+def digests(paths: list[str]) -> dict[str, str]:
+    """Of those of the files that are there."""
+    found = {}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found[path] = hashlib.sha256(file.read()).hexdigest()
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def main() -> None:
+    docker = Docker()
+    try:
+        found = {
+            "containers": docker.containers(),
+            "stack": stack(docker),
+            "networks": [one["Name"] for one in docker.ask("/networks", label="lab.service")],
+            "volumes": volumes(docker),
+            "disposable_volumes": volumes(docker, label="lab.disposable=yes"),
+            "images": tags(docker),
+            "folders": [folder for pattern in FOLDERS for folder in glob.glob(pattern)],
+            "files": digests(sys.argv[1:]),
+        }
+    except OSError as error:
+        sys.exit(f"Docker does not answer at {SOCKET}: {error}")
+    json.dump(found, sys.stdout)
