@@ -243,3 +243,13 @@ def test_what_a_killed_task_left_drained_is_tried_and_given_back(world):
     lines = told(world.journal)
     assert before(lines, "ubuntu2: a user signs in", "balancers: ready ubuntu2")
     assert "ubuntu1: a user signs in" not in lines
+
+
+def test_a_balancer_that_moves_makes_room_before_its_successor_starts(world):
+    world.settle()
+    settings = world.topology.settings.model_copy(update={"balancers": ("ubuntu3", "ubuntu2")})
+    world.topology = world.topology.model_copy(update={"settings": settings})
+    deploy.bring_up(world.lab)
+    lines = told(world.journal)
+    assert before(lines, "ubuntu4: rm haproxy", "ubuntu2: run haproxy haproxy:1")
+    assert before(lines, "ubuntu4: rm keepalived", "ubuntu2: run keepalived haproxy:1")
