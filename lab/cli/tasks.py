@@ -24,6 +24,8 @@ from lab.databases.administrator import CHANGED, administrator_fits
 from lab.databases.initialize import initialize
 from lab.deploy import building, preview, publishing, swarm
 from lab.deploy import deploy as deployment
+from lab.deploy.history import history
+from lab.deploy.up import bring_up
 from lab.doctor import examine as examination
 from lab.doctor import status as statuses
 from lab.doctor import verify as verification
@@ -61,7 +63,7 @@ def up(context: Context) -> None:
     boot.boot(lab)
     with lab.changing("up"):
         boot.provision(lab)
-        release = deployment.bring_up(lab)
+        release = bring_up(lab)
         verification.verify(lab)
     say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")
 
@@ -136,7 +138,7 @@ def rollback(context: Context, to: str = "") -> None:
 @task
 def releases(context: Context) -> None:
     """List the releases: when they were made, of which commit, and what became of them."""
-    print(deployment.history(Lab()))
+    print(history(Lab()))
 
 
 def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:

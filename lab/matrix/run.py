@@ -18,8 +18,8 @@ from lab.config.topology import WebService
 from lab.context import Lab
 from lab.databases.initialize import initialize, initialized
 from lab.databases.owners import take_over
-from lab.deploy import roll, static, swarm
-from lab.deploy.deploy import record
+from lab.deploy import roll, services, static, swarm
+from lab.deploy.history import record
 from lab.deploy.publishing import WEB_IMAGES, prepare
 from lab.engine.progress import resume, say
 from lab.errors import LabError
@@ -123,10 +123,10 @@ def _switched(
     set_state(lab, others, "drain")
     nodes = tuple(dict.fromkeys((service.django, service.nginx)))
     for node in nodes:
-        roll.clear(lab, release, node)
+        services.clear(lab, release, node)
     began = time.monotonic()
-    roll.lay(changed, release, service, static.serving(lab))
-    roll.start_service(changed, release, service)
+    services.lay(changed, release, service, static.serving(lab))
+    services.start_service(changed, release, service)
     address = lab.topology.address(service.nginx)
     wait_ready(address)
     start = time.monotonic() - began

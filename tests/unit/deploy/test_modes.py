@@ -4,7 +4,7 @@ whether it copies static files to nginx."""
 import pytest
 
 from lab.context import Lab
-from lab.deploy import roll, static
+from lab.deploy import services, static
 from lab.release.images import IMAGES
 from lab.release.releases import Release
 from tests.unit.delivered import LAB
@@ -43,9 +43,9 @@ def test_nginx_waits_for_django_where_it_stands_apart_or_is_told_its_address(
         taken.append((node, set(programs)))
         return True
 
-    monkeypatch.setattr(roll, "settle", settle)
+    monkeypatch.setattr(services, "settle", settle)
     lab, service = wired(mode)
-    roll.start_service(lab, RELEASE, service)
+    services.start_service(lab, RELEASE, service)
     assert taken == steps
 
 

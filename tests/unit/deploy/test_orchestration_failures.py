@@ -3,6 +3,7 @@
 import pytest
 
 from lab.deploy import deploy
+from lab.deploy.history import history
 from lab.errors import LabError
 from tests.unit.told import told
 
@@ -106,13 +107,13 @@ def test_a_page_whose_style_sheet_is_not_there_is_put_back(world):
 def test_the_history_says_that_it_failed_and_the_release_before_stays_the_current_one(world):
     world.broken.add(("ubuntu2", "webapp_django:2"))
     deployed(world)
-    history = deploy.history(world.lab).splitlines()
-    assert history[1].endswith(
+    table = history(world.lab).splitlines()
+    assert table[1].endswith(
         " failed: ubuntu2: started, but does not serve: http://192.168.56.12"
         "/accounts/login/: 500, no form there; the end of its log (more:"
         " `fab -H ubuntu2 logs`):"
     )
-    assert history[2].split() == ["20261124-0815-abcdef", "2026-11-24", "08:15:00", "-", "live"]
+    assert table[2].split() == ["20261124-0815-abcdef", "2026-11-24", "08:15:00", "-", "live"]
 
 
 def test_where_the_release_before_does_not_serve_either_both_failures_are_told(world):

@@ -3,6 +3,7 @@
 import pytest
 
 from lab.deploy import deploy
+from lab.deploy.history import history
 from tests.unit.fake_lab import World
 from tests.unit.told import before, told
 
@@ -221,4 +222,4 @@ def test_a_release_for_one_node_leaves_the_others_as_they_are(world):
         "ubuntu2: run django-custom-bridge-1 webapp_django:2",
     ]
     assert world.lab.require_release() == release
-    assert deploy.history(world.lab).splitlines()[1].endswith(" one node: ubuntu2")
+    assert history(world.lab).splitlines()[1].endswith(" one node: ubuntu2")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lab.deploy import deploy
+from lab.deploy.up import bring_up
 from lab.errors import LabError
 from tests.unit.fake_lab import World
 from tests.unit.told import before, told
@@ -15,7 +15,7 @@ def booted(tmp_path_factory):
     """The lines of the first `up`, from machines on which nothing is."""
     with pytest.MonkeyPatch.context() as patched:
         world = World(patched, tmp_path_factory.mktemp("reports"))
-        deploy.bring_up(world.lab)
+        bring_up(world.lab)
         return told(world.journal)
 
 
@@ -110,16 +110,16 @@ ubuntu4: rsync prune
 
 
 def test_a_second_up_changes_nothing(world):
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     world.journal.clear()
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     assert sorted(told(world.journal)) == AGAIN.splitlines()
 
 
 def test_a_lab_whose_databases_fail_has_no_release(world):
     world.never_healthy.add(("ubuntu2", "mysql:1"))
     with pytest.raises(LabError, match="^ubuntu2: healthy containers: not within 240 s"):
-        deploy.bring_up(world.lab)
+        bring_up(world.lab)
     assert "ubuntu1: manage.py initialize" not in told(world.journal)
     assert world.lab.current_release() is None
 
@@ -151,7 +151,7 @@ ubuntu3: healthy keepalived
 def test_balancers_are_replaced_one_after_another_without_the_virtual_address(world):
     world.settle()
     world.sources(haproxy="2")
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = [one for one in told(world.journal) if "build" not in one and "push" not in one]
     words = ("haproxy", "keepalived", "virtual")
     assert [one for one in lines if any(w in one for w in words)] == BALANCERS.splitlines()
@@ -200,7 +200,7 @@ ubuntu4: healthy cassandra
 def test_database_servers_are_replaced_node_by_node(world):
     world.settle()
     world.sources(mysql="2", cassandra="2")
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = [one for one in told(world.journal) if "build" not in one and "push" not in one]
     servers = [one for one in lines if "mysql" in one or "cassandra" in one]
     assert servers == DATABASES.splitlines()
@@ -210,7 +210,7 @@ def test_what_does_not_serve_is_started_before_anything_that_does_is_replaced(wo
     world.settle()
     world.sources(mysql="2")
     world.machine("ubuntu3").containers["mysql"].running = False
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = told(world.journal)
     assert before(lines, "ubuntu3: healthy mysql", "ubuntu1: stop mysql")
     assert before(lines, "ubuntu1: healthy mysql", "ubuntu2: stop mysql")
@@ -219,7 +219,7 @@ def test_what_does_not_serve_is_started_before_anything_that_does_is_replaced(wo
 def test_up_rolls_a_release_over_services_that_serve(world):
     world.settle()
     world.sources(webapp_django="2")
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = told(world.journal)
     assert before(lines, "ubuntu1: manage.py initialize", "balancers: drain ubuntu1")
     assert [line for line in lines if re.search("drain|ready| stop ", line)] == [
@@ -239,7 +239,7 @@ def test_what_a_killed_task_left_drained_is_tried_and_given_back(world):
     world.settle()
     for balancer in world.topology.settings.balancers:
         world.haproxy[balancer].told("set server nginx/ubuntu2 state drain\n")
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = told(world.journal)
     assert before(lines, "ubuntu2: a user signs in", "balancers: ready ubuntu2")
     assert "ubuntu1: a user signs in" not in lines
@@ -249,7 +249,7 @@ def test_a_balancer_that_moves_makes_room_before_its_successor_starts(world):
     world.settle()
     settings = world.topology.settings.model_copy(update={"balancers": ("ubuntu3", "ubuntu2")})
     world.topology = world.topology.model_copy(update={"settings": settings})
-    deploy.bring_up(world.lab)
+    bring_up(world.lab)
     lines = told(world.journal)
     assert before(lines, "ubuntu4: rm haproxy", "ubuntu2: run haproxy haproxy:1")
     assert before(lines, "ubuntu4: rm keepalived", "ubuntu2: run keepalived haproxy:1")
