@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
+from lab.drawings import charts
+from lab.drawings.charts import Bar
 from lab.errors import LabError
 
 # What lies between nginx and Django in each mode: hops on the way, files and ports both see.
@@ -111,43 +112,18 @@ def second_host(results: Sequence[Result]) -> str:
     )
 
 
-BAR, GAP, LABEL, WIDTH = 16, 26, 130, 620
-
-
 def picture(results: Sequence[Result]) -> str:
     """Requests per second of each path and mode as bars, each path on its own scale: SVG."""
-    height = len(PATHS) * (30 + len(results) * GAP) + 10
-    svg = ElementTree.Element(
-        "svg",
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {LABEL + WIDTH + 180} {height}",
-        style="font: 13px system-ui, sans-serif; background: #fff",
+    return charts.bars(
+        "Requests per second in each mode",
+        {
+            f"{path}: requests/s (p50 ms)": [
+                _bar(result.mode, result.load[path]) for result in results
+            ]
+            for path in PATHS
+        },
     )
-    ElementTree.SubElement(svg, "title").text = "Requests per second in each mode"
-    top = 10
-    for path in PATHS:
-        most = max((result.load[path].requests for result in results), default=1.0) or 1.0
-        _text(svg, 0, top + 14, f"{path}: requests/s (p50 ms)", weight="600")
-        top += 30
-        for result in results:
-            load = result.load[path]
-            width = WIDTH * load.requests / most
-            _text(svg, 0, top + 12, result.mode)
-            ElementTree.SubElement(
-                svg,
-                "rect",
-                x=str(LABEL),
-                y=str(top),
-                width=f"{width:.1f}",
-                height=str(BAR),
-                fill="#2f6f8f",
-            )
-            _text(svg, LABEL + width + 6, top + 12, f"{load.requests:.0f} ({load.p50:.1f})")
-            top += GAP
-    return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
-def _text(svg: ElementTree.Element, x: float, y: float, text: str, weight: str = "400") -> None:
-    found = ElementTree.SubElement(svg, "text", x=f"{x:.1f}", y=f"{y:.1f}", fill="#222")
-    found.set("font-weight", weight)
-    found.text = text
+def _bar(mode: str, load: Load) -> Bar:
+    return Bar(mode, load.requests, f"{load.requests:.0f} ({load.p50:.1f})")

@@ -76,4 +76,10 @@ def test_every_mode_has_its_row():
 def test_the_picture_has_a_bar_per_mode_and_path():
     text = results.picture([result("overlay", Load(50.0, 2.0, 9.0, 0))])
     svg = ElementTree.fromstring(text)  # noqa: S314 our own
-    assert len(svg.findall("{http://www.w3.org/2000/svg}rect")) == len(results.PATHS)
+    bars = [s for s in svg.iter("{http://www.w3.org/2000/svg}rect") if s.get("class") != "card"]
+    assert len(bars) == 3
+    assert [t.text for t in svg.iter("{http://www.w3.org/2000/svg}text")] == [
+        *("static: requests/s (p50 ms)", "overlay", "100 (2.0)"),
+        *("health: requests/s (p50 ms)", "overlay", "50 (2.0)"),
+        *("list: requests/s (p50 ms)", "overlay", "100 (2.0)"),
+    ]
