@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from lab.context import Lab
 from lab.databases import initialize
 from lab.databases.once import run_django
-from lab.engine import difference
+from lab.engine import steps
 from lab.engine.apply import end_of_log
 from lab.engine.progress import say
 from lab.engine.ssh import Node, wait_until
@@ -30,7 +30,7 @@ ALONE = (("APP_CASSANDRA_NODES", LOOPBACK), ("APP_CASSANDRA_REPLICATION_FACTOR",
 
 
 def remove_leftovers(lab: Lab) -> None:
-    found = ("docker", "ps", "--all", "--quiet", "--filter", f"label={difference.SCRATCH}")
+    found = ("docker", "ps", "--all", "--quiet", "--filter", f"label={steps.SCRATCH}")
     for container in lab.builder.run(*found).split():
         lab.builder.change("docker", "rm", "--force", "--volumes", container)
 
@@ -79,7 +79,7 @@ def cassandra(lab: Lab, release: Release) -> Iterator[str]:
 def _running(node: Node, container: Container, ask: tuple[str, ...]) -> Iterator[None]:
     name = container.name
     try:
-        node.change(*difference.scratch(container))
+        node.change(*steps.scratch(container))
         wait_until(
             f"{node.name}: {name} to answer",
             lambda: _answers(node, name, ask),

@@ -10,8 +10,8 @@ from functools import partial
 from lab.balancers import haproxy
 from lab.balancers.haproxy import Server
 from lab.context import Lab
-from lab.engine import difference
 from lab.engine.apply import settle
+from lab.engine.difference import interrupts
 from lab.engine.progress import go_on, say, together
 from lab.engine.ssh import POLL_SECONDS, Node, RemoteError, wait_until
 from lab.errors import LabError
@@ -89,7 +89,7 @@ def configure(lab: Lab, release: Release) -> bool:
 
     def stops(name: str) -> bool:
         part = plans[name].only(BALANCER)
-        return difference.replaced(part, lab.nodes[name].observe(part), BALANCER)
+        return interrupts(part, lab.nodes[name].observe(part), BALANCER)
 
     if any(together({name: partial(stops, name) for name in names}).values()):
         first, last = sorted(names, key=lambda name: _has_virtual_address(lab, name))

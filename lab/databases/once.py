@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.context import Lab
 from lab.engine import memory
-from lab.engine.difference import one_off
+from lab.engine.steps import one_off
 from lab.errors import LabError
 from lab.plan.modes import web
 from lab.plan.records import Container, File, Mount

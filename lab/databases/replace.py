@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from lab.context import Lab
-from lab.engine import difference
 from lab.engine.apply import apply, remove_unwanted, wait_healthy
+from lab.engine.difference import interrupts
 from lab.engine.progress import together
 from lab.plan.plans import DATA
 from lab.plan.records import Plan
@@ -22,7 +22,7 @@ def start(lab: Lab, plans: dict[str, Plan]) -> None:
     def start_one(name: str) -> frozenset[str]:
         """The services that have to wait for their node's turn."""
         found = lab.nodes[name].observe(plans[name].only(DATA))
-        serving = {one for one in DATA if difference.replaced(plans[name], found, frozenset({one}))}
+        serving = {one for one in DATA if interrupts(plans[name], found, frozenset({one}))}
         # Nobody gets a turn before what a cut-off task had stopped is there again.
         apply(lab.nodes[name], plans[name], DATA - serving)
         return frozenset(serving)

@@ -14,8 +14,8 @@ from lab.databases.initialize import INITIALIZED, initialize, initialized
 from lab.deploy import roll, static, swarm
 from lab.deploy.building import start_registry
 from lab.deploy.publishing import WEB_IMAGES, Publishing, prepare, source_release
-from lab.engine import difference
 from lab.engine.apply import remove_unwanted
+from lab.engine.difference import forgettable
 from lab.engine.progress import interrupted, say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
@@ -137,7 +137,7 @@ def forget_images(lab: Lab) -> None:
     kept = frozenset(image for release in recent for image in lab.site(release).images.values())
 
     def one(node: Node) -> None:
-        for image in difference.forgettable(node.observe(), frozenset(WEB_IMAGES), kept):
+        for image in forgettable(node.observe(), frozenset(WEB_IMAGES), kept):
             node.attempt_change("docker", "image", "rm", image)
 
     try:

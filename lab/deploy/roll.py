@@ -11,8 +11,8 @@ from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static, swarm
 from lab.deploy.warm_up import warm_up
-from lab.engine import difference
 from lab.engine.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, settle, wait_healthy
+from lab.engine.difference import changed, difference, interrupts
 from lab.engine.progress import interrupted, phase, say, together
 from lab.errors import LabError
 from lab.plan.modes import default_bridge
@@ -226,13 +226,13 @@ def changes(
         plan = lab.plan(release, node)
         part = plan.only(WEB)
         found = lab.nodes[node].observe(part)
-        other_files = {file.path for file in difference.changed(part.all_files, found)}
+        other_files = {file.path for file in changed(part.all_files, found)}
         static_set = STATIC_SET_FILE in other_files
         serves = static_set and any(r.well for r in found.containers.values() if r.service in WEB)
         return Change(
-            containers=bool(difference.commands(plan, found, WEB)),
+            containers=bool(difference(plan, found, WEB).steps),
             static_set=static_set,
-            serves=serves or difference.replaced(plan, found, WEB),
+            serves=serves or interrupts(plan, found, WEB),
         )
 
     nodes = {

@@ -8,8 +8,8 @@ from functools import partial
 
 from lab.context import Lab
 from lab.deploy import static
-from lab.engine import difference
 from lab.engine.apply import apply
+from lab.engine.observation import short_name, unsettled
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node, wait_until
 from lab.errors import LabError
@@ -192,7 +192,7 @@ def _log(lab: Lab, service: str) -> str:
 
 def _killed(lab: Lab, service: str) -> list[str]:
     found = (
-        difference.short_name(node.killed(task.name))
+        short_name(node.killed(task.name))
         for node in lab.nodes.values()
         for task in node.observe().tasks.values()
         if task.service == service.removeprefix(f"{overlay.STACK}_")
@@ -207,7 +207,7 @@ def _expect_settled(lab: Lab) -> None:
     def states() -> dict[str, str]:
         stack = manager.observe().stack
         updates = {service: _update_state(manager, service) for service in (DJANGO, NGINX)}
-        counts = {name: tasks for name, tasks in stack.items() if difference.unsettled(tasks)}
+        counts = {name: tasks for name, tasks in stack.items() if unsettled(tasks)}
         return {name: state for name, state in updates.items() if state} | counts
 
     ended = wait_until(

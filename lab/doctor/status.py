@@ -10,8 +10,7 @@ from typing import Any
 from lab.config.mode_names import MODES_OF_ONE_NODE
 from lab.config.topology import Topology
 from lab.context import Lab
-from lab.engine import difference
-from lab.engine.difference import Observation
+from lab.engine.observation import Observation, short_name, unsettled
 from lab.engine.progress import say, together
 from lab.errors import LabError
 from lab.plan.plans import WEB
@@ -47,9 +46,7 @@ class Status:
             lines += _deviations(self.plans[node], found)
         if node == self.topology.names[0]:
             lines += [
-                f"{name}: {tasks} tasks"
-                for name, tasks in found.stack.items()
-                if difference.unsettled(tasks)
+                f"{name}: {tasks} tasks" for name, tasks in found.stack.items() if unsettled(tasks)
             ]
         return [f"{node}: {line}" for line in lines]
 
@@ -96,7 +93,7 @@ class Status:
             lines.append(f"\n{node}  {self.topology.address(node)}  {self._shown_mode(node)}")
             for container in self._node_json(node)["containers"]:
                 image = container["image"].rsplit("/", 1)[-1]
-                name, health = difference.short_name(container["name"]), container["health"] or "-"
+                name, health = short_name(container["name"]), container["health"] or "-"
                 lines.append(f"  {name:<26} {container['state']:<10} {health:<10} {image}")
         lines += ["", *self.troubles()] if not self.healthy else ["", "all is well"]
         return "\n".join(lines)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from lab.engine import difference
+from lab.engine.difference import Difference, difference, pulls, unwanted
+from lab.engine.observation import Observation, Running
 from lab.engine.progress import go_on, say, together
 from lab.engine.ssh import Node, RemoteError, wait_until
+from lab.engine.steps import Pull, Step
 from lab.plan.records import Plan
 
 # Seconds until a container must be healthy. Cassandra is the slowest: about 15 s alone, several
@@ -45,32 +47,39 @@ def _apply(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool
     part = plan.only(services)
     with node.changing:
         found = node.observe(part)
-        files = difference.changed(difference.files(part), found)
-        node.put(files)
-        # Also when its file is as it was: a task that was cut off may have written it and no more.
-        node.run("lab-firewall")
-        _pull(node, difference.pulls(part, found))
+        due = difference(plan, found, services)
+        _carry_out(node, due)
+    return bool(due.files or due.steps), not due.steps and not _ill(part, found)
+
+
+def _carry_out(node: Node, due: Difference) -> None:
+    node.put(due.files)
+    # Also when its file is as it was: a task that was cut off may have written it and no more.
+    node.run("lab-firewall")
+    _pull(node, due.pulls)
+    go_on()
+    for step in due.steps:
+        _take(node, step)
+    node.put(due.notes)
+
+
+def _pull(node: Node, pulls: tuple[Pull, ...]) -> None:
+    for step in pulls:
         go_on()
-        commands = difference.commands(plan, found, services)
-        for command in commands:
-            _tell(node, command)
-            node.change(*command)
-        node.put(difference.changed(difference.notes(part), found))
-    return bool(files or commands), not commands and not _ill(part, found)
+        _take(node, step)
+
+
+def _take(node: Node, step: Step) -> None:
+    say(node.name, step.words)
+    for command in step.commands:
+        node.change(*command)
 
 
 def pull(node: Node, plan: Plan, services: frozenset[str]) -> None:
     """Brings the images of the plan's containers of some services to the node."""
     part = plan.only(services)
     with node.changing:
-        _pull(node, difference.pulls(part, node.observe()))
-
-
-def _pull(node: Node, pulls: tuple[difference.Command, ...]) -> None:
-    for command in pulls:
-        go_on()
-        _tell(node, command)
-        node.change(*command)
+        _pull(node, pulls(part, node.observe()))
 
 
 def remove_unwanted(node: Node, plan: Plan, services: frozenset[str]) -> bool:
@@ -78,22 +87,8 @@ def remove_unwanted(node: Node, plan: Plan, services: frozenset[str]) -> bool:
 
     Returns whether there were any.
     """
-    gone = difference.unwanted(plan, node.observe()) & services
+    gone = unwanted(plan, node.observe()) & services
     return bool(gone) and apply(node, plan, gone)
-
-
-def _tell(node: Node, command: difference.Command) -> None:
-    match command:
-        case ("docker", "pull", _, image):
-            say(node.name, f"pull {image.rsplit('/', 1)[-1]}")
-        case ("docker", "run", *rest):
-            say(node.name, f"start {rest[rest.index('--name') + 1]}")
-        case (script,):
-            say(node.name, f"start {script.rsplit('/', 1)[-1]}")
-        case ("docker", "stop", name):
-            say(node.name, f"stop {name}")
-        case ("docker", "exec", name, *words):
-            say(node.name, f"{name}: {' '.join(words)}")
 
 
 def wait_healthy(
@@ -122,13 +117,13 @@ def wait_healthy(
     wait_until(subject, look, lambda ill: not ill, seconds=seconds, advice=advice)
 
 
-def _ill(plan: Plan, found: difference.Observation) -> dict[str, str]:
+def _ill(plan: Plan, found: Observation) -> dict[str, str]:
     """The plan's containers that are not healthy, and how they are."""
     ill = {c.name: _illness(found.containers.get(c.name)) for c in plan.containers}
     return {name: illness for name, illness in ill.items() if illness}
 
 
-def _illness(running: difference.Running | None) -> str:
+def _illness(running: Running | None) -> str:
     if running is None:
         return "absent"
     return "" if running.well else running.condition

@@ -23,8 +23,11 @@ from paramiko import Channel, SSHConfig
 from paramiko.ssh_exception import SSHException
 
 from lab.config.paths import SSH_CONFIG
-from lab.engine import difference, memory
+from lab.engine import memory
+from lab.engine.difference import paths
+from lab.engine.observation import Observation, observation
 from lab.engine.progress import go_on, shown
+from lab.engine.steps import entered
 from lab.errors import LabError, outside
 from lab.plan.records import File, Plan
 
@@ -126,7 +129,7 @@ class Node:
         status, output, errors = ended
         if status != 0:
             said = (errors or output).strip().splitlines()[-8:]
-            if name := difference.entered(argv):
+            if name := entered(argv):
                 said.append(self.killed(name))
             raise RemoteError(
                 f"{self.name}: `{_shown(argv)}` ended with {status}: "
@@ -230,11 +233,9 @@ class Node:
             return
         self.feed(_archive(files), "sh", "-c", UNPACK, "sh", *(file.path for file in files))
 
-    def observe(self, plan: Plan | None = None) -> difference.Observation:
+    def observe(self, plan: Plan | None = None) -> Observation:
         """What the lab has on this node, and the state of the plan's files."""
-        files = (*difference.files(plan), *difference.notes(plan)) if plan else ()
-        paths = [file.path for file in files]
-        return difference.observation(self.run("lab-observe", *paths))
+        return observation(self.run("lab-observe", *(paths(plan) if plan else ())))
 
     def inspect(self, *names: str) -> list[dict[str, object]]:
         """`docker inspect` of containers."""

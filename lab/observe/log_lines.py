@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.text import Text
 
-from lab.engine.difference import short_name
+from lab.engine.observation import short_name
 from lab.plan.plans import ALL
 
 NODE_COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.engine.difference import short_name
+from lab.engine.observation import short_name
 
 Sample = Mapping[str, Any]
 NONE = "-"

@@ -1,7 +1,7 @@
 """What should run on a node, as frozen records.
 
 Knows Docker's nouns (container, network, volume, mount) and nothing of how they are brought about:
-lab/engine/difference.py turns records and what was observed into commands.
+lab/engine/difference.py compares these records with what was observed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from lab.context import Lab
 from lab.deploy.deploy import deploy
 from lab.deploy.publishing import WEB_IMAGES, prepare
 from lab.doctor.status import status
-from lab.engine import difference
+from lab.engine import steps
 from lab.engine.ssh import wait_until
 from lab.plan.modes import web
 from lab.visitor.client import Client, opener
@@ -236,7 +236,7 @@ def site(running):
         site = reached_by(origin).site(release)
         service = WebService(mode="all-in-one", django=NODE, nginx=NODE)
         container = replace(web.all_in_one(site, service), name=SITE, service="", publications=())
-        node.run(*difference.scratch(container))
+        node.run(*steps.scratch(container))
         address = address_of(node, SITE)
         healthy = ("docker", "exec", SITE, "/usr/local/lib/webapp_nginx/healthcheck.sh")
         wait_until(

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from lab.doctor.checks.facts import Answer, Container, Facts, in_time, rows
 from lab.doctor.checks.nodes import on
 from lab.doctor.diagnosis import Check, Failure, each
-from lab.engine import difference, memory
+from lab.engine import memory
+from lab.engine.difference import changed
+from lab.engine.observation import Observation
 from lab.plan.modes.web import RELEASE_FILE, STATIC_SET_FILE
 from lab.plan.plans import WEB
 from lab.plan.records import Container as Planned
@@ -36,15 +38,16 @@ def files(facts: Facts, node: str) -> Iterator[Check]:
 def _changed(facts: Facts, node: str, wanted: tuple[File, ...], remedy: str) -> Failure | None:
     answer = facts.answer(node, "files")
     found = {path: digest for digest, path in rows(answer.output, 2)}
-    changed = difference.changed(wanted, difference.Observation(files=found))
+    differing = changed(wanted, Observation(files=found))
     # The release has a check of its own, and another one has its own static set.
-    if any(file.path == RELEASE_FILE for file in changed):
-        changed = tuple(f for f in changed if f.path not in (RELEASE_FILE, STATIC_SET_FILE))
-    if not changed:
+    if any(file.path == RELEASE_FILE for file in differing):
+        told = (RELEASE_FILE, STATIC_SET_FILE)
+        differing = tuple(file for file in differing if file.path not in told)
+    if not differing:
         return None
-    state = "is not as the lab has it" if changed[0].path in found else "is missing"
-    more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-    return in_time(answer, Failure(f"{changed[0].path} {state}{more}", remedy))
+    state = "is not as the lab has it" if differing[0].path in found else "is missing"
+    more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+    return in_time(answer, Failure(f"{differing[0].path} {state}{more}", remedy))
 
 
 def containers(facts: Facts, node: str) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.config.topology import Topology
 from lab.doctor.diagnosis import Failure
-from lab.engine.difference import LABEL, TASK
+from lab.engine.observation import LABEL, TASK
 from lab.plan.records import Plan
 from lab.release.releases import Release
 

@@ -12,7 +12,8 @@ from lab.doctor.checks.containers import container, health, memory_of
 from lab.doctor.checks.facts import LATE, Answer, Facts, in_time, rows, shortened, timely
 from lab.doctor.checks.nodes import on
 from lab.doctor.diagnosis import Check, Failure, Need, each, some
-from lab.engine import difference, memory
+from lab.engine import memory
+from lab.engine.observation import unsettled
 from lab.plan.modes import all_in_one, separate_hosts, unix_socket, web
 from lab.plan.modes.overlay import managers
 from lab.plan.records import AddressOf
@@ -34,21 +35,21 @@ def stack(facts: Facts) -> Check:
     """Of a stack, whose tasks are Swarm's business, only whether as many run as should."""
     found = [facts.answer(node, "stack").output for node in managers(facts.topology)]
     tasks_of = rows(next(filter(None, found), ""), 2)
-    unsettled = [f"{name} {tasks}" for name, tasks in tasks_of if difference.unsettled(tasks)]
+    missing = [f"{name} {tasks}" for name, tasks in tasks_of if unsettled(tasks)]
     killed = [
         (node, one)
         for node in facts.topology.names
         for one in facts.containers(node).values()
         if one.task and one.killed and one.state != "running"
     ]
-    evidence, remedy = f"tasks: {', '.join(unsettled)}", "fab logs --service=django"
+    evidence, remedy = f"tasks: {', '.join(missing)}", "fab logs --service=django"
     if killed:
         node, one = killed[0]
         evidence += f"; {node}: {one.service} was killed for memory: its limit is {one.memory} MiB"
         remedy = f"{memory.remedy(one.service)}, then `fab deploy --mode=overlay`"
     failure = Failure(evidence, remedy)
     needs = each(*(f"{node}: Docker" for node in facts.topology.names))
-    return Check("the stack", failure if unsettled else None, (needs,))
+    return Check("the stack", failure if missing else None, (needs,))
 
 
 class Names:

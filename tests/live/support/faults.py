@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from lab.drills.faults import OF_NODES, Target
-from lab.engine import difference
+from lab.engine import steps
 from lab.engine.ssh import wait_until
 from lab.secrets import authority
 from lab.secrets.private import write
@@ -124,7 +124,7 @@ def told_wrongly(node, name, uwsgi):
 
 def start(lab, node, record):
     lab.nodes[node].run("docker", "rm", "--force", record.name)
-    lab.nodes[node].run(*difference.run(record))
+    lab.nodes[node].run(*steps.run(record))
 
 
 def drained(name):

@@ -11,8 +11,9 @@ from dataclasses import replace
 from lab.config.paths import FOLDER
 from lab.config.ports import UWSGI_PORT
 from lab.config.topology import WebService
-from lab.engine import difference
+from lab.engine import steps
 from lab.engine.apply import wait_healthy
+from lab.engine.observation import Observation, Running
 from lab.engine.ssh import wait_until
 from lab.plan.modes import web
 from lab.plan.records import AddressOf, File, Mount, Plan
@@ -109,7 +110,7 @@ class Bench:
         """publish: the port of the node that leads there; changes: to the record; over: path in the
         container -> what stands there instead of the image's own file."""
         record = replace(self._on_the_bench(record, name, over or {}), **changes)
-        command = difference.run(record)
+        command = steps.run(record)
         published = ("--publish", f"{self.address}:{publish}") if publish else ()
         self.run(*command[:2], *published, *command[2:])
         return record
@@ -117,7 +118,7 @@ class Bench:
     def follow(self, name, django):
         """An nginx as in the mode default-bridge, in the care of the node's lab-follow."""
         record = web.nginx(self.site, self._service, AddressOf(django, UWSGI_PORT))
-        script = difference.addressed_script(self._on_the_bench(record, name, {}))
+        script = steps.addressed_script(self._on_the_bench(record, name, {}))
         self.node.put((script,))
         self.run(script.path)
 
@@ -141,7 +142,7 @@ class Bench:
         """The bench's containers, as the lab observes its own."""
         names = self.run("docker", "ps", "--all", "--format", "{{.Names}}").split()
         found = self.node.inspect(*(name for name in names if name.startswith("trap-")))
-        return difference.Observation(containers={one.name: one for one in map(_running, found)})
+        return Observation(containers={one.name: one for one in map(_running, found)})
 
     def wait_healthy(self, *records):
         wait_healthy(self, Plan(records), frozenset({""}))
@@ -197,7 +198,7 @@ class Bench:
 
 def _running(inspected):
     state = inspected["State"]
-    return difference.Running(
+    return Running(
         name=inspected["Name"].lstrip("/"),
         service="",
         mode="",

@@ -4,7 +4,7 @@ import pytest
 
 from lab.config.topology import Limit
 from lab.doctor.status import Status
-from lab.engine.difference import Observation, Running
+from lab.engine.observation import Observation, Running
 from lab.plan.records import Container, Plan
 from lab.release.releases import Release
 from tests.unit.delivered import LAB

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from lab.databases import once
-from lab.engine import difference, memory
+from lab.engine import memory, steps
 
 # As memory.LOOK printed it on real nodes.
 LOOKED = """\
@@ -126,7 +126,7 @@ def test_a_build_of_which_a_step_was_killed(report, step):
     ],
 )
 def test_which_container_a_command_enters(command, container):
-    assert difference.entered(command) == container
+    assert steps.entered(command) == container
 
 
 @pytest.mark.parametrize("script", [memory.LOOK, once.RUN], ids=["look", "run once"])
