@@ -59,7 +59,7 @@ def move_address(lab: Lab, to: str) -> bool:
     if now == to:
         return False
     asked = ("curl", "--silent", "--fail", "--output", "/dev/null", "--max-time", "2", ALIVE)
-    running = {one.name for one in lab.nodes[to].observe().running if one.state == "running"}
+    running = {c.name for c in lab.nodes[to].observe().running if c.state == "running"}
     if "keepalived" not in running or lab.nodes[to].attempt(*asked)[0] != 0:
         raise LabError(f"{to}: does not serve, so {now} keeps the virtual address: `fab doctor`")
     if said := lab.nodes[now].change("lab-give-address", lab.topology.virtual_address).strip():
@@ -84,7 +84,7 @@ def configure(lab: Lab, release: Release) -> bool:
     names = lab.topology.settings.balancers
     plans = {name: lab.plan(release, name) for name in names}
 
-    def one(name: str) -> bool:
+    def bring(name: str) -> bool:
         return settle(lab.nodes[name], plans[name], BALANCER)
 
     def stops(name: str) -> bool:
@@ -93,13 +93,13 @@ def configure(lab: Lab, release: Release) -> bool:
 
     if any(together({name: partial(stops, name) for name in names}).values()):
         first, last = sorted(names, key=lambda name: _has_virtual_address(lab, name))
-        done = {first: one(first)}
+        changed = {first: bring(first)}
         if _has_virtual_address(lab, last):
             move_address(lab, first)
-        done[last] = one(last)
+        changed[last] = bring(last)
     else:
-        done = together({name: partial(one, name) for name in names})
-    return any(done.values())
+        changed = together({name: partial(bring, name) for name in names})
+    return any(changed.values())
 
 
 def _has_virtual_address(lab: Lab, name: str) -> bool:
@@ -155,32 +155,44 @@ def drained(lab: Lab, *servers: str, later: Collection[str] = ()) -> Iterator[No
     later: those whose own turn comes yet, and which stay as they are until then.
     """
     views = states(lab).values()
-    known = tuple(one for one in servers if any(one in view for view in views))
+    known = tuple(server for server in servers if any(server in view for view in views))
     if not known:
         yield
         return
-    names = " and ".join(known)
-    there_are_others = any(view.keys() - set(known) for view in views)
-    serving = partial(_others_serve, known)
-    if serving(views) or (
-        there_are_others and _within(OTHERS_SECONDS, lambda: serving(states(lab).values()))
-    ):
+    if _others_take_over(lab, known, views):
         _drain(lab, known)
     else:
-        say(names, "not drained: no other web server is up")
+        say(" and ".join(known), "not drained: no other web server is up")
     yield
-    known = tuple(one for one in known if one not in later)
-    names = " and ".join(known)
+    _give_back(lab, tuple(server for server in known if server not in later))
+
+
+def _others_take_over(
+    lab: Lab, servers: tuple[str, ...], views: Collection[dict[str, Server]]
+) -> bool:
+    """Whether every balancer has another server that is up, or will be in a moment."""
+    if _others_serve(servers, views):
+        return True
+    there_are_others = any(view.keys() - set(servers) for view in views)
+    return there_are_others and _within(
+        OTHERS_SECONDS, lambda: _others_serve(servers, states(lab).values())
+    )
+
+
+def _give_back(lab: Lab, servers: tuple[str, ...]) -> None:
+    """Has servers get requests again once every balancer sees them well."""
     wait_until(
-        f"{names}: seen well by the balancers",
+        f"{' and '.join(servers)}: seen well by the balancers",
         lambda: {
-            f"{one} on {b}": view.get(one) for b, view in states(lab).items() for one in known
+            f"{server} on {balancer}": view.get(server)
+            for balancer, view in states(lab).items()
+            for server in servers
         },
-        lambda seen: all(found is not None and found.well for found in seen.values()),
+        lambda seen: all(server is not None and server.well for server in seen.values()),
         seconds=WELL_SECONDS,
         advice=lambda _: "`fab status`, `fab logs --service=haproxy`",
     )
-    set_state(lab, known, "ready")
+    set_state(lab, servers, "ready")
 
 
 def close(lab: Lab) -> None:

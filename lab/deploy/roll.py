@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -82,6 +83,44 @@ def bring(
         remove_leftovers(lab, release)
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """In which order web services come to a release.
+
+    replaced: one after another, and no request comes to them meanwhile; renamed: all at the same
+    time, while they serve: told another static set; kept: they go on as they are, but for the
+    release's name.
+    """
+
+    replaced: tuple[WebService, ...] = ()
+    renamed: tuple[WebService, ...] = ()
+    kept: tuple[WebService, ...] = ()
+
+
+def turns(
+    services: tuple[WebService, ...],
+    changing: Mapping[WebService, Change],
+    left: Collection[str],
+    lacking: Collection[str],
+    *,
+    other_set: bool,
+) -> Turns:
+    """left: each nginx that a killed task left drained, perhaps with a release that does not serve:
+    it is tried before it gets requests again, too; lacking: names that pages may use, and for which
+    the release has no file; other_set: whether the release's static set is another than the
+    current one's, or there is no current one.
+    """
+
+    def stands_aside(service: WebService) -> bool:
+        change = changing.get(service)
+        return service.nginx in left or bool(change and (change.containers or lacking))
+
+    replaced = tuple(service for service in services if stands_aside(service))
+    rest = tuple(service for service in services if service not in replaced)
+    # Those that seem to keep their set may have been told of another one by a killed task, untried.
+    return Turns(replaced, renamed=rest) if other_set else Turns(replaced, kept=rest)
+
+
 def roll(
     lab: Lab,
     release: Release,
@@ -91,81 +130,95 @@ def roll(
     *,
     in_swarm: bool,
 ) -> None:
-    """Brings one service after another to a release; one that changes gets no request meanwhile.
+    """Brings web services to a release, each in its turn; what was changed is put back if it fails.
 
-    One that a killed task left drained, perhaps with a release that does not serve, is tried before
-    it gets requests again, too. Where nothing but the static set changes, all services are told at
-    the same time while they serve: each page names a file that is there, before and after.
-    lacking: unless pages may name a file that this set has not; in_swarm: the web is a stack now,
-    whose nginx gives port 80 up first.
+    lacking: as `turns` has it; in_swarm: the web is a stack now, whose nginx gives port 80 up
+    first, and nothing is put back.
     """
-    left = set(taken_out(lab))
-    changed: list[WebService] = []
-
-    def replace(service: WebService) -> None:
-        later.discard(service.nginx)
-        with drained(lab, *_fronts(lab, service), later=later):
-            start_service(lab, release, service, in_swarm=in_swarm, seconds=REPLACED_SECONDS)
-            warm_up(lab, release, service)
-
-    def rename(service: WebService) -> None:
-        start_service(lab, release, service, in_swarm=in_swarm)
-        warm_up(lab, release, service)
-
-    def keep(service: WebService) -> None:
-        start_service(lab, release, service, in_swarm=in_swarm)
-
-    def stands_aside(service: WebService) -> bool:
-        change = changing.get(service)
-        return service.nginx in left or bool(change and (change.containers or lacking))
-
-    replaced = [s for s in services if stands_aside(s)]
-    rest = [s for s in services if s not in replaced]
-    # A killed task may have told of a set untried that is not the current release's.
+    left = taken_out(lab)
     current = lab.current_release()
     other_set = not current or current.tags["webapp_static"] != release.tags["webapp_static"]
-    renamed, kept = (rest, []) if other_set else ([], rest)
     if lacking:
         names = ", ".join(sorted(lacking))
         say("lab", f"pages may name what is no static file now: {names}: one node after another")
-    # A neighbour may not serve before its own turn: a killed task left it drained, or its Django
-    # has moved, and it is not told yet.
-    later = left | {service.nginx for service in replaced}
-    steps: list[tuple[list[WebService], Callable[[WebService], None]]]
-    # Those that go on as they are come last: a bad release has not even given them its name then.
-    steps = [*(([service], replace) for service in replaced), (renamed, rename), (kept, keep)]
-    for batch, step in steps:
-        if not batch:
-            continue
-        changed.extend(batch)
+    due = turns(services, changing, left, lacking, other_set=other_set)
+    Roll(lab, release, in_swarm=in_swarm, left=left).take(due)
+
+
+class Roll:
+    """Web services on their way to a release."""
+
+    def __init__(self, lab: Lab, release: Release, *, in_swarm: bool, left: frozenset[str]) -> None:
+        self.lab, self.release, self.in_swarm = lab, release, in_swarm
+        # The nginx whose turn comes yet. They may not serve before: a killed task left one drained,
+        # or its Django has moved, and it is not told yet.
+        self.later = set(left)
+        self.changed: list[WebService] = []
+
+    def take(self, turns: Turns) -> None:
+        self.later |= {service.nginx for service in turns.replaced}
+        for service in turns.replaced:
+            self._take_turn((service,), self.replace)
+        self._take_turn(turns.renamed, self.rename)
+        # Last: a bad release has not even given them its name then.
+        self._take_turn(turns.kept, self.keep)
+
+    def _take_turn(
+        self, services: tuple[WebService, ...], act: Callable[[WebService], None]
+    ) -> None:
+        if not services:
+            return
+        self.changed.extend(services)
         try:
-            with phase(", ".join(map(_where, batch))):
-                together({_where(service): partial(step, service) for service in batch})
+            with phase(", ".join(map(_where, services))):
+                together({_where(service): partial(act, service) for service in services})
         except LabError as error:
-            if in_swarm or interrupted():
+            if self.in_swarm or interrupted():
                 raise
-            raise _put_back(lab, changed, error) from None
+            raise _put_back(self.lab, self.changed, error) from None
+
+    def replace(self, service: WebService) -> None:
+        self.later.discard(service.nginx)
+        with drained(self.lab, *_fronts(self.lab, service), later=self.later):
+            self._start(service, REPLACED_SECONDS)
+            warm_up(self.lab, self.release, service)
+
+    def rename(self, service: WebService) -> None:
+        self._start(service)
+        warm_up(self.lab, self.release, service)
+
+    def keep(self, service: WebService) -> None:
+        self._start(service)
+
+    def _start(self, service: WebService, seconds: float = HEALTHY_SECONDS) -> None:
+        start_service(self.lab, self.release, service, in_swarm=self.in_swarm, seconds=seconds)
 
 
 def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
     """Brings the nodes of services back to the current release; what to raise then."""
-    nodes = {node for service in changed for node in (service.django, service.nginx)}
     say("lab", f"{str(error).splitlines()[0]}")
     try:
         current = lab.require_release()
-        before = lab.as_of(current)
-        say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
-        # The one that failed is first: the others serve.
-        for service in reversed(before.topology.web):
-            if nodes & {service.django, service.nginx}:
-                # A wiring that had no place for its volume or folder may have removed them.
-                lay(before, current, service, static.serving(lab))
-                with drained(before, *_fronts(before, service)):
-                    start_service(before, current, service, seconds=REPLACED_SECONDS)
-        together({name: partial(_tidy, before, current, name) for name in nodes})
+        _bring_back(lab.as_of(current), current, _nodes(changed))
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")
     return LabError(f"{error}\nthe web is back at {current.name}")
+
+
+def _bring_back(before: Lab, current: Release, nodes: frozenset[str]) -> None:
+    say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
+    # The one that failed is first: the others serve.
+    for service in reversed(before.topology.web):
+        if nodes & _nodes([service]):
+            # A wiring that had no place for its volume or folder may have removed them.
+            lay(before, current, service, static.serving(before))
+            with drained(before, *_fronts(before, service)):
+                start_service(before, current, service, seconds=REPLACED_SECONDS)
+    together({name: partial(_tidy, before, current, name) for name in nodes})
+
+
+def _nodes(services: Iterable[WebService]) -> frozenset[str]:
+    return frozenset(node for service in services for node in (service.django, service.nginx))
 
 
 def remove_leftovers(lab: Lab, release: Release) -> None:
