@@ -278,10 +278,10 @@ def trace(context: Context, identity: str) -> None:
 
 
 @task(help={"into": "the folder that they are written to"})
-def diagram(context: Context, into: str = write.FOLDER) -> None:
+def diagram(context: Context, into: str = write.DRAWINGS_FOLDER) -> None:
     """Draw every mode and the whole lab as lab.yml has them (SVG)."""
     if not into:
-        raise LabError(f"--into: '' should be a folder, such as {write.FOLDER}")
+        raise LabError(f"--into: '' should be a folder, such as {write.DRAWINGS_FOLDER}")
     drawn = write.draw(load(), FOLDER / into)
     say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
 

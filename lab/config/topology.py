@@ -117,8 +117,8 @@ class Settings(Record):
     origins: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
-class Node(Record):
-    """A machine of the lab with its address."""
+class NodeDefinition(Record):
+    """A machine as the whole lab knows it. memory: MiB."""
 
     name: str
     address: str
@@ -143,9 +143,9 @@ class Topology(Record):
     overlay: bool = False
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
+    def nodes(self) -> tuple[NodeDefinition, ...]:
         return tuple(
-            Node(name=name, address=self._address(node.host), memory=node.memory)
+            NodeDefinition(name=name, address=self._address(node.host), memory=node.memory)
             for name, node in self.settings.nodes.items()
         )
 

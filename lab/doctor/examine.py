@@ -38,7 +38,7 @@ STRANGER = {"Cookie": f"sessionid={'doctor' * 5}"}
 UNKNOWN = Release(name="", time="", tags=dict.fromkeys(IMAGES, "unknown"))
 
 Key = TypeVar("Key", bound=Hashable)
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 def examine(lab: Lab) -> tuple[Check, ...]:
@@ -172,15 +172,15 @@ def _static(address: str) -> Page:
     return Page(page.status, f"/accounts/login/: {page.said}", page.release)
 
 
-def _within(seconds: float, work: Mapping[Key, Callable[[], Answer]]) -> dict[Key, Answer]:
+def _within(seconds: float, work: Mapping[Key, Callable[[], Value]]) -> dict[Key, Value]:
     """Does all of it at the same time; what takes longer than `seconds` is left behind.
 
     Its threads don't keep the program from ending. Unlike lab.progress.together, which waits for
     all: what is only looked at can't be left half done.
     """
-    found: dict[Key, Answer] = {}
+    found: dict[Key, Value] = {}
 
-    def do(key: Key, act: Callable[[], Answer]) -> None:
+    def do(key: Key, act: Callable[[], Value]) -> None:
         found[key] = act()
 
     threads = [Thread(target=do, args=one, daemon=True) for one in work.items()]

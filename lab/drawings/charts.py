@@ -15,15 +15,15 @@ LOOK = Look(
 .fault{fill:#5c4a20}.recovering{fill:#26323e}
 """,
 )
-KINDS = ("answered", "failed", "fault", "recovering")
+LEGEND = ("answered", "failed", "fault", "recovering")
 
 # Pixels: margin around everything; of bars, their thickness and from one to the next, the room
 # for names, for the longest bar, and for what stands at its end.
 MARGIN, HEADING = 16, 30
-BAR, NEXT_BAR, NAMES, LONGEST, ENDS = 16, 26, 130, 620, 164
+BAR, NEXT_BAR, NAMES_WIDTH, BAR_WIDTH, ENDS_WIDTH = 16, 26, 130, 620, 164
 # Of requests: what lies around a panel, its height, and from one to the next.
 LEFT, TOP, RIGHT, FOOT, WIDTH = 48, 40, 24, 30, 900
-PANEL, NEXT_PANEL, LEGEND = 130, 176, 90
+PANEL, NEXT_PANEL, LEGEND_STEP = 130, 176, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class Bar:
 
 def bars(title: str, groups: Mapping[str, Sequence[Bar]]) -> str:
     """Groups below each other, each with its heading and on its own scale."""
-    sheet = Sheet(title, "; ".join(groups), 2 * MARGIN + NAMES + LONGEST + ENDS, LOOK)
-    left, y = MARGIN + NAMES, MARGIN
+    sheet = Sheet(title, "; ".join(groups), 2 * MARGIN + NAMES_WIDTH + BAR_WIDTH + ENDS_WIDTH, LOOK)
+    left, y = MARGIN + NAMES_WIDTH, MARGIN
     for heading, group in groups.items():
         most = max((bar.value for bar in group), default=0.0) or 1.0
         sheet.text("name", MARGIN, y + 14, heading)
         y += HEADING
         for bar in group:
-            length = LONGEST * bar.value / most
+            length = BAR_WIDTH * bar.value / most
             sheet.text("", MARGIN, y + 12, bar.name)
             sheet.rectangle("answered", left, y, length, BAR, corner=0)
             sheet.text("", left + length + 6, y + 12, bar.said)
@@ -117,7 +117,7 @@ def _axis(sheet: Sheet, seconds: int, scale: float, y: float) -> None:
 
 
 def _legend(sheet: Sheet) -> None:
-    for number, kind in enumerate(KINDS):
-        x = WIDTH - RIGHT - LEGEND * (len(KINDS) - number)
+    for number, kind in enumerate(LEGEND):
+        x = WIDTH - RIGHT - LEGEND_STEP * (len(LEGEND) - number)
         sheet.rectangle(kind, x, 10, 10, 10, corner=0)
         sheet.text("", x + 14, 20, kind)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 Point = tuple[float, float]
 
-TEXT = """
+TEXT_STYLE = """
 text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#44505c}
 .title{font-size:16px;font-weight:600;fill:#1c2733}
 .name{font-size:13px;font-weight:600;fill:#1c2733}
@@ -20,7 +20,7 @@ text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#44505c
 .told{font-weight:600;fill:#1f5288}
 .card,.box{fill:#fff;stroke:#d5dbe1}
 """
-DARK_TEXT = """
+DARK_TEXT_STYLE = """
 text,.more{fill:#b4c0cc}.title,.name{fill:#e8eef4}.told{fill:#93c2f0}
 .card,.box{fill:#12181f;stroke:#2c3742}"""
 
@@ -46,8 +46,8 @@ class Look:
 
     @property
     def style(self) -> str:
-        dark = f"@media (prefers-color-scheme:dark){{{DARK_TEXT}{self.dark}}}\n"
-        return f"{TEXT}{self.light}{dark}"
+        dark = f"@media (prefers-color-scheme:dark){{{DARK_TEXT_STYLE}{self.dark}}}\n"
+        return f"{TEXT_STYLE}{self.light}{dark}"
 
 
 class Sheet:

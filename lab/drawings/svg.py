@@ -49,7 +49,7 @@ def svg(drawing: Drawing) -> str:
     others = {box.title: box for box in drawing.others}
     y, middles, ends = float(TOP), list[float](), list[float]()
     for wiring in drawing.wirings:
-        row = Row(sheet, wiring, y, others)
+        row = ServiceRow(sheet, wiring, y, others)
         row.draw()
         middles += row.middles
         ends.append(row.middles[0])
@@ -61,7 +61,7 @@ def svg(drawing: Drawing) -> str:
     return sheet.finished(max(y - GAP, entry, data) + MARGIN)
 
 
-class Row:
+class ServiceRow:
     """One web service from y on: nginx's nodes one below the other, Django's beside them."""
 
     def __init__(self, sheet: Sheet, wiring: Wiring, y: float, others: dict[str, Box]) -> None:

@@ -14,7 +14,9 @@ def picture(report: Report) -> str:
     """One panel for reads and one for writes."""
     heading = f"{report.name}: requests per second, by when they were answered"
     panels = (_panel(report, "reads", READS), _panel(report, "writes", WRITES))
-    faults = (Span(event.injected, event.undone, event.well) for event in report.events)
+    faults = (
+        Span(incident.injected, incident.undone, incident.well) for incident in report.incidents
+    )
     return charts.requests(f"Drill {report.name}", heading, panels, faults)
 
 

@@ -23,7 +23,7 @@ PATHS = ("static", "health", "list")
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Measurement:
     """requests: per second; p50, p99: milliseconds; errors: answers that were no success."""
 
     requests: float
@@ -42,14 +42,14 @@ class Result:
 
     mode: str
     journey: list[str]
-    load: dict[str, Load]
+    load: dict[str, Measurement]
     start: float
     memory: float
     without_static: float
     without_pages: float
 
 
-def parse_wrk(output: str) -> Load:
+def parse_wrk(output: str) -> Measurement:
     """Reads what `wrk --latency` printed. Raises LabError if it is something else."""
     requests = re.search(r"Requests/sec:\s+([\d.]+)", output)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", output) for share in (50, 99))
@@ -61,7 +61,7 @@ def parse_wrk(output: str) -> Load:
     )
     errors = int(bad[1]) if bad else 0
     errors += sum(map(int, sockets.groups())) if sockets else 0
-    return Load(float(requests[1]), _milliseconds(p50), _milliseconds(p99), errors)
+    return Measurement(float(requests[1]), _milliseconds(p50), _milliseconds(p99), errors)
 
 
 def _milliseconds(found: re.Match[str]) -> float:
@@ -89,7 +89,7 @@ def rows(results: Iterable[Result]) -> list[tuple[str, ...]]:
     ]
 
 
-def _load(load: Load) -> str:
+def _load(load: Measurement) -> str:
     errors = f", {load.errors} errors" if load.errors else ""
     return f"{load.requests:.0f}, {load.p50:.1f}/{load.p99:.1f}{errors}"
 
@@ -125,5 +125,5 @@ def picture(results: Sequence[Result]) -> str:
     )
 
 
-def _bar(mode: str, load: Load) -> Bar:
+def _bar(mode: str, load: Measurement) -> Bar:
     return Bar(mode, load.requests, f"{load.requests:.0f} ({load.p50:.1f})")

@@ -24,7 +24,7 @@ from lab.deploy.publishing import WEB_IMAGES, prepare
 from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
-from lab.matrix.results import Load, Result
+from lab.matrix.results import Measurement, Result
 from lab.plan.modes import separate_hosts
 from lab.plan.plans import WEB
 from lab.release.releases import Release
@@ -73,7 +73,7 @@ def _recorded(release: Release, seconds: int) -> dict[str, Result]:
         return {}
     return {
         mode: Result(
-            **found | {"load": {path: Load(**load) for path, load in found["load"].items()}}
+            **found | {"load": {path: Measurement(**load) for path, load in found["load"].items()}}
         )
         for mode, found in record["results"].items()
     }
@@ -164,7 +164,7 @@ def _mebibytes(usage: str) -> float:
     return 0.0
 
 
-def _loads(address: str, client: Client, seconds: int) -> dict[str, Load]:
+def _loads(address: str, client: Client, seconds: int) -> dict[str, Measurement]:
     _, _, page = client.get("/posts/")
     if "Your posts" not in page:
         raise LabError(f"matrix: {address}: the list is not that of a signed-in user")
@@ -172,7 +172,7 @@ def _loads(address: str, client: Client, seconds: int) -> dict[str, Load]:
     return {name: _wrk(address, path, client, seconds) for name, path in paths.items()}
 
 
-def _wrk(address: str, path: str, client: Client, seconds: int) -> Load:
+def _wrk(address: str, path: str, client: Client, seconds: int) -> Measurement:
     """Straight to nginx, so that the wirings differ and the balancer does not count."""
     with NamedTemporaryFile("w", suffix=".lua") as script:
         # A file that others can't read: on the command line they could read the session.

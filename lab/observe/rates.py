@@ -18,17 +18,17 @@ SILENT = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Samples:
     """The last two samples of a node. trouble: why there is no new one; empty if there is."""
 
     before: Sample | None = None
     now: Sample | None = None
     trouble: str = ""
 
-    def then(self, sample: Sample) -> Seen:
+    def then(self, sample: Sample) -> Samples:
         if "error" in sample:
-            return Seen(self.before, self.now, str(sample["error"]))
-        return Seen(self.now, sample)
+            return Samples(self.before, self.now, str(sample["error"]))
+        return Samples(self.now, sample)
 
     @property
     def seconds(self) -> float:
@@ -60,7 +60,7 @@ SITE = (
 NODES = ("node", "container", "state", "CPU %", "MiB", "")
 
 
-def site(seen: Mapping[str, Seen]) -> list[Row]:
+def site(seen: Mapping[str, Samples]) -> list[Row]:
     """What the balancers count together: all of the web, and each of its servers."""
     balancers = [one for one in seen.values() if not one.trouble and _statistics(one.now)]
     keys = dict.fromkeys(key for one in balancers for key in _statistics(one.now))
@@ -76,7 +76,7 @@ def _statistics(sample: Sample | None) -> dict[tuple[str, str], Mapping[str, str
     return {(row["pxname"], row["svname"]): row for row in found}
 
 
-def _site_row(balancers: list[Seen], key: tuple[str, str], name: str) -> Row:
+def _site_row(balancers: list[Samples], key: tuple[str, str], name: str) -> Row:
     requests = ("req_tot",) if key[1] == "FRONTEND" else ("stot",)
     counters = (requests, ("hrsp_4xx",), ("hrsp_5xx",), ("econ", "eresp"), ("wretr",))
     rows = [row for one in balancers if (row := _statistics(one.now).get(key))]
@@ -91,7 +91,7 @@ def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
     return sum(int(row[name] or 0) for row in rows for name in names)
 
 
-def _sum_of_rates(balancers: list[Seen], key: tuple[str, str], names: tuple[str, ...]) -> str:
+def _sum_of_rates(balancers: list[Samples], key: tuple[str, str], names: tuple[str, ...]) -> str:
     rates = [
         rate
         for one in balancers
@@ -106,24 +106,24 @@ def _count(sample: Sample | None, key: tuple[str, str], names: tuple[str, ...]) 
     return _sum([row], names) if row else None
 
 
-def _rate(seen: Seen, before: int | None, now: int | None) -> float | None:
+def _rate(seen: Samples, before: int | None, now: int | None) -> float | None:
     """Not below 0: a program that was started anew counts from 0."""
     if before is None or now is None or not seen.seconds:
         return None
     return max(0, now - before) / seen.seconds
 
 
-def _shown_rate(seen: Seen, before: int | None, now: int | None) -> str:
+def _shown_rate(seen: Samples, before: int | None, now: int | None) -> str:
     rate = _rate(seen, before, now)
     return NONE if rate is None else f"{rate:.1f}"
 
 
-def nodes(seen: Mapping[str, Seen]) -> list[Row]:
+def nodes(seen: Mapping[str, Samples]) -> list[Row]:
     """Each node with the sum of its containers, and each of these."""
     return [row for name, one in seen.items() for row in _node_rows(name, one)]
 
 
-def _node_rows(name: str, seen: Seen) -> list[Row]:
+def _node_rows(name: str, seen: Samples) -> list[Row]:
     if seen.trouble or not seen.now:
         return [Row((name, "", "no answer", "", "", seen.trouble), well=False)]
     rows = [_container_row(seen, one) for one in _sorted(seen.now)]
@@ -138,7 +138,7 @@ def _sorted(sample: Sample) -> list[Mapping[str, Any]]:
     return sorted(sample["containers"], key=lambda one: (one["service"], one["name"]))
 
 
-def _container_row(seen: Seen, one: Mapping[str, Any]) -> Row:
+def _container_row(seen: Samples, one: Mapping[str, Any]) -> Row:
     earlier = {c["name"]: c for c in (seen.before or {}).get("containers", ())}
     before = earlier.get(one["name"], {})
     cpu = _rate(seen, before.get("cpu"), one.get("cpu"))
@@ -154,7 +154,7 @@ def _container_row(seen: Seen, one: Mapping[str, Any]) -> Row:
     return Row(cells, well and one["state"] == "running" and one["health"] in (None, "healthy"))
 
 
-def _detail(seen: Seen, one: Mapping[str, Any]) -> tuple[str, bool]:
+def _detail(seen: Samples, one: Mapping[str, Any]) -> tuple[str, bool]:
     """What the program says of itself, and whether it is well."""
     service, now, before = one["service"], seen.now or {}, seen.before or {}
     if service in ("django", "allinone"):
@@ -171,13 +171,13 @@ def _detail(seen: Seen, one: Mapping[str, Any]) -> tuple[str, bool]:
     return say(seen, found, known if known and "error" not in known else {})
 
 
-def _uwsgi(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
+def _uwsgi(seen: Samples, found: Any, known: Any) -> tuple[str, bool]:
     rate = _shown_rate(seen, known.get("requests"), found["requests"])
     busy = f"{found['busy']} of {found['workers']} workers busy"
     return f"uWSGI: {rate} requests/s, {busy}, queue {found['queue']}", True
 
 
-def _mysql(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
+def _mysql(seen: Samples, found: Any, known: Any) -> tuple[str, bool]:
     rate = _shown_rate(seen, known.get("statements"), found["statements"])
     queues = f"to certify {found['to_certify'] or 0}, to apply {found['to_apply'] or 0}"
     detail = f"{found['role'] or NONE} {found['state']}, sees {found['online']} online, {queues}"
@@ -185,7 +185,7 @@ def _mysql(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
     return f"{detail}, {rate} statements/s, {clients}", found["state"] == "ONLINE"
 
 
-def _cassandra(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
+def _cassandra(seen: Samples, found: Any, known: Any) -> tuple[str, bool]:
     """The ring as this node sees it; its own load in what the nodes tell each other."""
     states = [str(one["status_with_port"] or "none").split(",")[0] for one in found]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))

@@ -47,13 +47,13 @@ def broken_promises(report):
     return [
         *(
             f"{part.name}: {part.failed}"
-            for part in reports.each_event(report)
+            for part in reports.each_incident(report)
             if part.name in READS_GO_ON and part.failed_reads
         ),
         *(
-            f"{event.fault}: the users were not served"
-            for event in report.events
-            if event.fault in GOT_OVER and event.undoing - event.injected >= drills.LONGEST
+            f"{incident.fault}: the users were not served"
+            for incident in report.incidents
+            if incident.fault in GOT_OVER and incident.undoing - incident.injected >= drills.LONGEST
         ),
     ]
 
@@ -80,9 +80,9 @@ def test_a_power_cut_five_times_in_a_row(running, capsys):
 def test_a_soak_of_every_fault(running, capsys):
     report = drills.soak(running, minutes=0, seed=6, hold=lambda: None)
     with capsys.disabled():
-        print("\n" + reports.table((*reports.each_event(report), report)))
+        print("\n" + reports.table((*reports.each_incident(report), report)))
     assert report.well, reports.text(report)
-    assert {event.fault for event in report.events} == set(FAULTS)
+    assert {incident.fault for incident in report.incidents} == set(FAULTS)
     assert broken_promises(report) == []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab.doctor.checks.facts import Answer, Container, Facts, in_time, rows
+from lab.doctor.checks.facts import Answer, Facts, InspectedContainer, in_time, rows
 from lab.doctor.checks.nodes import on
 from lab.doctor.diagnosis import Check, Failure, each
 from lab.engine import memory
@@ -12,8 +12,7 @@ from lab.engine.difference import changed
 from lab.engine.observation import Observation
 from lab.plan.modes.web import RELEASE_FILE, STATIC_SET_FILE
 from lab.plan.plans import WEB
-from lab.plan.records import Container as Planned
-from lab.plan.records import File
+from lab.plan.records import Container, File
 
 
 def checks(facts: Facts, node: str) -> Iterator[Check]:
@@ -72,7 +71,7 @@ def memory_of(node: str, name: str) -> str:
     return f"{node}: memory of {name}"
 
 
-def short(facts: Facts, node: str, planned: Planned) -> Failure | None:
+def short(facts: Facts, node: str, planned: Container) -> Failure | None:
     """Whether a container that runs had a process killed for want of memory just now."""
     found = facts.containers(node).get(planned.name)
     if found is None:
@@ -86,7 +85,7 @@ def short(facts: Facts, node: str, planned: Planned) -> Failure | None:
     return None
 
 
-def _kills(answer: Answer, found: Container) -> int:
+def _kills(answer: Answer, found: InspectedContainer) -> int:
     """In the last minute, of its own limit: an event alone may be of the node's whole memory."""
     return sum(
         identity == found.id and (int(time) < found.started or int(count) > 0)
@@ -94,7 +93,7 @@ def _kills(answer: Answer, found: Container) -> int:
     )
 
 
-def _killed(what: str, planned: Planned, found: Container) -> Failure:
+def _killed(what: str, planned: Container, found: InspectedContainer) -> Failure:
     again = "fab deploy" if planned.service in WEB else "make up"
     return Failure(
         f"{what} killed for memory: its limit is {found.memory} MiB",
@@ -102,7 +101,9 @@ def _killed(what: str, planned: Planned, found: Container) -> Failure:
     )
 
 
-def state(node: str, planned: Planned, found: Container | None, *, release: bool) -> Failure | None:
+def state(
+    node: str, planned: Container, found: InspectedContainer | None, *, release: bool
+) -> Failure | None:
     """Whether a container runs, and as planned. What it does is judged by asking it."""
     name, web = planned.name, planned.service in WEB
     if found is None:
@@ -116,7 +117,7 @@ def state(node: str, planned: Planned, found: Container | None, *, release: bool
     return None
 
 
-def ended(node: str, planned: Planned, found: Container) -> Failure:
+def ended(node: str, planned: Container, found: InspectedContainer) -> Failure:
     if found.killed:
         return _killed(f"is {found.state}: it was", planned, found)
     if found.state == "restarting":

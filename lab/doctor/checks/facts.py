@@ -65,7 +65,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class InspectedContainer:
     """A container of the lab as it was found.
 
     started: nanoseconds since 1970; memory: its limit, MiB; killed: for memory, if it has ended;
@@ -100,7 +100,7 @@ class Examined:
 
     ahead: float
     docker: Answer
-    containers: Mapping[str, Container]
+    containers: Mapping[str, InspectedContainer]
     answers: Mapping[str, Answer]
     inside: Mapping[str, Mapping[str, Answer]]
 
@@ -143,7 +143,7 @@ class Facts:
             return NOT_ASKED
         return found.inside.get(container, {}).get(question, NOT_ASKED)
 
-    def containers(self, node: str) -> Mapping[str, Container]:
+    def containers(self, node: str) -> Mapping[str, InspectedContainer]:
         found = self.nodes[node]
         return {} if isinstance(found, Failure) else found.containers
 
@@ -166,12 +166,12 @@ def examined(told: Mapping[str, Any], sent: float, received: float) -> Examined:
     )
 
 
-def _container(inspected: Mapping[str, Any]) -> Container:
+def _container(inspected: Mapping[str, Any]) -> InspectedContainer:
     labels, state = inspected["Config"]["Labels"], inspected["State"]
     health = state.get("Health") or {}
     last = (health.get("Log") or [{}])[-1]
     networks = inspected["NetworkSettings"]["Networks"]
-    return Container(
+    return InspectedContainer(
         name=inspected["Name"].lstrip("/"),
         service=labels[LABEL],
         mode=labels.get("lab.mode", ""),

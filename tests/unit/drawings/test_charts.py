@@ -61,7 +61,7 @@ def test_failed_requests_stand_on_answered_ones_before_the_fault():
         [Span(begin=0.5, undone=1.0, well=1.5)],
     )
     # 414 pixels a second; reads lie from 40 to 170, writes from 216 to 346.
-    assert rectangles(text, *charts.KINDS) == [
+    assert rectangles(text, *charts.LEGEND) == [
         ("fault", "255", "40", "207", "130"),
         ("recovering", "462", "40", "207", "130"),
         ("answered", "48", "92", "413", "78"),

@@ -18,7 +18,7 @@ from lab.drills.faults import Command, Target
 from lab.drills.ledger import Request, verdict
 from lab.drills.load import next_due
 from lab.drills.picture import picture
-from lab.drills.report import Event, Report, longest_gap
+from lab.drills.report import Incident, Report, longest_gap
 from lab.errors import LabError
 
 REQUESTS = (
@@ -110,8 +110,8 @@ def test_the_longest_time_without_an_answer(moments, seconds):
     assert longest_gap(moments, 0.0, 4.0, 10.0) == pytest.approx(seconds)
 
 
-EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 7.5, 9.0)
-REPORT = Report("balancer-killed", (EVENT,), REQUESTS, verdict(REQUESTS, ALL))
+INCIDENT = Incident("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 7.5, 9.0)
+REPORT = Report("balancer-killed", (INCIDENT,), REQUESTS, verdict(REQUESTS, ALL))
 
 
 def test_a_report_in_one_row():
@@ -129,15 +129,15 @@ def test_a_report_in_one_row():
 
 
 def test_a_soak_has_a_row_for_each_fault():
-    second = Event("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 10.5, 12.0)
-    soak = Report("soak", (EVENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
-    rows = [report.row(one) for one in report.each_event(soak)]
+    second = Incident("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 10.5, 12.0)
+    soak = Report("soak", (INCIDENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
+    rows = [report.row(one) for one in report.each_incident(soak)]
     assert [row[0] for row in rows] == ["balancer-killed", "cassandra-killed"]
     assert [row[4] for row in rows] == ["2 of 4 (0 reads)", "2 of 2 (1 reads)"]
     assert [row[-1] for row in rows] == ["2.0", "2.0"]
     unwell = replace(soak, trouble="MySQL: no primary")
-    assert [report.row(one)[-1] for one in report.each_event(unwell)] == ["2.0", "2.0"]
-    assert list(report.each_event(replace(unwell, events=()))) == []
+    assert [report.row(one)[-1] for one in report.each_incident(unwell)] == ["2.0", "2.0"]
+    assert list(report.each_incident(replace(unwell, incidents=()))) == []
 
 
 def test_a_report_for_a_person():
@@ -150,7 +150,7 @@ def test_a_report_for_a_person():
         "  acknowledged: 2 of post, 1 of account, 1 of session; lost 0, duplicated 0,"
         " there without an acknowledgement 0"
     )
-    lost = Report("x", (EVENT,), REQUESTS, verdict(REQUESTS, ALL | {"post": {"the site": []}}))
+    lost = Report("x", (INCIDENT,), REQUESTS, verdict(REQUESTS, ALL | {"post": {"the site": []}}))
     assert "    LOST post post 1: not in the site" in report.text(lost).splitlines()
 
 
