@@ -23,7 +23,7 @@ from lab.errors import LabError
 from lab.plan.plans import ALL, DATA, WEB
 from lab.release import releases
 from lab.release.images import IMAGES
-from lab.release.releases import Event, Outcome, Release
+from lab.release.releases import JournalEntry, Outcome, Release
 
 # Releases whose images a node keeps, the live one among them.
 IMAGES_KEPT = 3
@@ -207,7 +207,7 @@ def rollback(lab: Lab, name: str) -> Release:
 def history(lab: Lab) -> str:
     """The releases as a table."""
     current = lab.current_release()
-    names = lab.builder.run("ls", releases.FOLDER).split() if current else []
+    names = lab.builder.run("ls", releases.RELEASES_FOLDER).split() if current else []
     found = [_recorded(lab, n.removesuffix(".json")) for n in names if n.endswith(".json")]
     return releases.table(found, _journal(lab), current.name if current else "")
 
@@ -215,22 +215,22 @@ def history(lab: Lab) -> str:
 def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> None:
     """Writes the release into the history on the builder, and what became of it."""
     lab.builder.put(release.files(current=outcome == "live"))
-    lives = [event.release for event in _journal(lab) if event.outcome == "live"]
+    lives = [entry.release for entry in _journal(lab) if entry.outcome == "live"]
     if outcome == "live" and lives[-1:] == [release.name]:
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    event = Event(time=now, release=release.name, outcome=outcome, detail=detail)
-    line = event.model_dump_json() + "\n"
+    entry = JournalEntry(time=now, release=release.name, outcome=outcome, detail=detail)
+    line = entry.model_dump_json() + "\n"
     lab.builder.feed(line, "tee", "--append", releases.JOURNAL)
 
 
-def _journal(lab: Lab) -> tuple[Event, ...]:
+def _journal(lab: Lab) -> tuple[JournalEntry, ...]:
     status, lines, _ = lab.builder.attempt("cat", releases.JOURNAL)
     return releases.parse_journal(lines) if status == 0 else ()
 
 
 def _recorded(lab: Lab, name: str) -> Release:
-    status, text, _ = lab.builder.attempt("cat", f"{releases.FOLDER}/{name}.json")
+    status, text, _ = lab.builder.attempt("cat", f"{releases.RELEASES_FOLDER}/{name}.json")
     if status != 0:
         raise LabError(f"{name!r} is no release: see `fab releases`")
     return releases.parse(text)

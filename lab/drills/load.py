@@ -20,7 +20,7 @@ from typing import Any
 
 from lab.drills.ledger import Request
 from lab.errors import LabError
-from lab.visitor.client import Answer, Client, hidden
+from lab.visitor.client import Client, Response, hidden
 from lab.visitor.journey import style_sheets
 
 # Seconds that a user waits for an answer: longer than any time-out behind the balancer.
@@ -219,7 +219,7 @@ def next_due(due: float, pause: float, now: float) -> float:
     return due + pause * (max(0.0, now - due) // pause + 1)
 
 
-def _require(client: Client, act: Callable[[], Answer], advice: str = "`fab doctor`") -> None:
+def _require(client: Client, act: Callable[[], Response], advice: str = "`fab doctor`") -> None:
     """Raises LabError unless a form is accepted, as it has to be before the users begin."""
     try:
         status, _, _ = act()
