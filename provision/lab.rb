@@ -6,6 +6,7 @@ require 'json'
 require 'open3'
 require 'set'
 require 'shellwords'
+require_relative 'machines'
 require_relative 'ownership'
 require_relative 'settings'
 
@@ -24,7 +25,10 @@ module Lab
   NAME = ENV.fetch('LAB_NAME', 'lab')
   SUBNET = ENV.fetch('LAB_SUBNET', SETTINGS.fetch('subnet'))
   KEY = File.join(FOLDER, '.lab', 'login_key')
+  MACHINES = File.join(FOLDER, '.lab', 'machines.json')
   LABELLED = ['--filter', "label=lab.name=#{NAME}"].freeze
+
+  BOX = 'bento/ubuntu-24.04'
 
   # What a node takes when the lab is busy (docs/measurements.md), with some room. Its `memory` in
   # lab.yml is a limit that it does not come near.
@@ -44,7 +48,17 @@ module Lab
 
   # -- names and addresses ------------------------------------------------------------------------
 
-  def container(node) = "#{NAME}-#{node}"
+  # What a node's machine is called by its provider, and made with.
+  def machine(name)
+    node = NODES.fetch(name)
+    { 'name' => "#{NAME}-#{name}", 'address' => address(node), 'memory' => node.fetch('memory'),
+      'image' => docker? ? node_image : BOX, 'volumes' => docker? ? volumes(name) : [], 'hosts' => hosts }
+  end
+
+  # What of lab.yml, the environment and the node image machines are made from.
+  def made_from
+    { 'subnet' => SUBNET, 'builder' => SETTINGS.fetch('builder'), 'nodes' => NODES, 'image' => image_digest }
+  end
 
   def address(node) = host_address(node.fetch('host'))
 
@@ -94,7 +108,9 @@ module Lab
 
   # -- the docker provider ------------------------------------------------------------------------
 
-  def node_image = @node_image ||= "lab-node:#{digest('image')}"
+  def node_image = "lab-node:#{image_digest}"
+
+  def image_digest = @image_digest ||= digest('image')
 
   # Named volumes outlive `vagrant destroy`: the builder's cache and the registry's images.
   def volumes(node)
@@ -103,14 +119,15 @@ module Lab
     ["#{NAME}-builder:/var/cache/lab/builder", "#{NAME}-registry:/var/cache/lab/registry"]
   end
 
-  def create_args(name, node)
+  def create_args(name)
+    wanted = machine(name)
     privileges +
       %W[--cgroupns=private --tmpfs /run --tmpfs /run/lock --restart always
          --label lab.name=#{NAME} --label lab.folder=#{FOLDER} --label lab.subnet=#{SUBNET}
-         --network #{NAME} --ip #{address(node)} --network-alias #{name}
-         --memory #{node.fetch('memory')}m --publish 127.0.0.1::22
+         --network #{NAME} --ip #{wanted['address']} --network-alias #{name}
+         --memory #{wanted['memory']}m --publish 127.0.0.1::22
          --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro] +
-      hosts.flat_map { |host, ip| ['--add-host', "#{host}:#{ip}"] }
+      wanted['hosts'].flat_map { |host, ip| ['--add-host', "#{host}:#{ip}"] }
   end
 
   # --privileged where the machine allows it, else the same but for what it refuses.
@@ -171,9 +188,10 @@ module Lab
   # -- before Vagrant touches anything ------------------------------------------------------------
 
   def check(command)
-    case command
-    when 'up' then preflight
-    when 'destroy', 'halt', 'provision', 'reload', 'resume', 'suspend'
+    if command == 'up'
+      docker? ? preflight : check_removed
+      describe
+    elsif docker? && %w[destroy halt provision reload resume suspend].include?(command)
       check_docker if command == 'destroy'
       check_own_lab
       check_no_copy
@@ -185,6 +203,8 @@ module Lab
     check_docker
     check_own_lab
     check_owner
+    check_removed
+    check_remade
     check_login_key
     check_network
     check_subnet
@@ -242,9 +262,26 @@ module Lab
   end
 
   # The containers that this folder's Vagrant knows as its machines.
-  def known
-    Dir.glob('.vagrant/machines/*/docker/id', base: FOLDER).map { |file| File.read(File.join(FOLDER, file)).strip }
+  def known = ids('docker').values
+
+  # Of the machines that this folder's Vagrant knows: node -> id.
+  def ids(provider = '*')
+    Dir.glob(".vagrant/machines/*/#{provider}/id", base: FOLDER).to_h do |file|
+      [file.split('/')[2], File.read(File.join(FOLDER, file)).strip]
+    end
   end
+
+  # What the machines that are there were made with; of virtual machines nobody is asked.
+  def made
+    ids = docker? ? ids('docker').invert : {}
+    return {} if ids.empty?
+
+    # Not by its status: one of them may be gone.
+    output, = Open3.capture3('docker', 'inspect', '--type', 'container', *ids.keys)
+    JSON.parse(output).to_h { |inspected| [ids[inspected['Id']], Machines.made(inspected)] }
+  end
+
+  def wanted = NODES.keys.to_h { |name| [name, machine(name)] }
 
   def nodes
     mine = known
@@ -275,6 +312,17 @@ module Lab
     return 'a while' unless ok
 
     output.split.map { |time| Time.parse(time) }.send(pick).localtime.strftime('%Y-%m-%d %H:%M')
+  end
+
+  def check_removed
+    refusal = Machines.removed(ids.keys, NODES.keys)
+    abort "lab: #{refusal}" if refusal
+  end
+
+  # Those of another lab are replaced, and made as they are wanted.
+  def check_remade
+    refusal = strangers.any? ? nil : Machines.refusal(made, wanted)
+    abort "lab: #{refusal}" if refusal
   end
 
   # What came with a copy of another folder's .vagrant is that folder's.
@@ -379,5 +427,19 @@ module Lab
     output, ok = docker('network', 'create', '--subnet', SUBNET, '--gateway', host_address(1),
                         '--label', "lab.name=#{NAME}", '--label', "lab.folder=#{FOLDER}", NAME)
     ok or abort "lab: Docker could not create the network '#{NAME}': #{output.strip}"
+  end
+
+  # -- what the tasks read ------------------------------------------------------------------------
+
+  # Before the machines are made: who is cut off meanwhile brings them up again.
+  def describe
+    text = "#{JSON.pretty_generate(Machines.description(NAME, ENV['VAGRANT_DEFAULT_PROVIDER'], made_from, made, wanted))}\n"
+    return if File.exist?(MACHINES) && File.read(MACHINES) == text
+
+    FileUtils.mkdir_p(File.dirname(MACHINES), mode: 0o700)
+    File.write("#{MACHINES}.partial", text)
+    File.rename("#{MACHINES}.partial", MACHINES)
+  rescue SystemCallError => e
+    abort "lab: #{MACHINES} can't be written: #{e.message}"
   end
 end

@@ -22,7 +22,7 @@ from lab.config.topology import WebService, load
 from lab.context import Lab
 from lab.databases.administrator import CHANGED, administrator_fits
 from lab.databases.initialize import initialize
-from lab.deploy import building, publishing, swarm
+from lab.deploy import building, preview, publishing, swarm
 from lab.deploy import deploy as deployment
 from lab.doctor import examine as examination
 from lab.doctor import status as statuses
@@ -51,7 +51,7 @@ DAY = 24 * 60 * 60
 MOST_LINES = 100_000
 
 # The tasks that -H is for; the others work on the whole lab.
-OF_ONE_NODE = ("deploy", "logs")
+OF_ONE_NODE = ("deploy", "logs", "plan")
 
 
 @task
@@ -105,6 +105,22 @@ def deploy(context: Context, mode: str = "") -> None:
         release = deployment.deploy(lab, services)
     say("lab", f"where the time went: {phases()}")
     say("lab", f"deployed release {release.name}")
+
+
+@task(
+    help={
+        "mode": "as `fab deploy --mode` would bring it; without it, and without -H, as `fab up`",
+        "commands": "also the commands, as they would be typed on the node",
+    }
+)
+def plan(context: Context, mode: str = "", commands: bool = False) -> None:
+    """Show what `fab up` would do on each node and why (-H NODE, --mode: `fab deploy`); do nothing.
+
+    `fab deploy` does of it what concerns the web and the balancers.
+    """
+    lab, services = _chosen(context, mode)
+    whole = not mode and not isinstance(context, Connection)
+    print(preview.text(preview.preview(lab, services, whole=whole), commands=commands))
 
 
 @task(help={"to": "a release that `fab releases` lists; else the one that was live before"})

@@ -57,7 +57,7 @@ def lay(lab: Lab, node: Node, site: Site, serving: tuple[str, ...]) -> frozenset
     nginx for a file that another node's page named.
     """
     own = web.static_set(site)
-    if serving == (own,) and _complete(node, own):
+    if laid(node, site, serving):
         return frozenset()
     volume = web.STATIC_VOLUME.name
     node.run("docker", "volume", "create", "--label", "lab.disposable=yes", volume)
@@ -69,6 +69,12 @@ def lay(lab: Lab, node: Node, site: Site, serving: tuple[str, ...]) -> frozenset
         else:
             node.run(*web.publish_static(site, name, serving))
     return frozenset(node.run(*web.publish_static(site, own, serving)).splitlines())
+
+
+def laid(node: Node, site: Site, serving: tuple[str, ...]) -> bool:
+    """Whether the node's volume has the release's static set, and pages name no other."""
+    own = web.static_set(site)
+    return serving == (own,) and _complete(node, own)
 
 
 def _complete(node: Node, name: str) -> bool:

@@ -24,6 +24,10 @@ GOSSIP_SECONDS = 20
 SETTLED_SECONDS = 120
 # A whole update or its rollback: one task after another, each until it is healthy.
 DEPLOY_SECONDS = 300
+# Run on a manager.
+DEPLOY = ("docker", "stack", "deploy", "--prune", "--resolve-image=never")
+OF_THE_FILE = ("--compose-file", overlay.STACK_FILE, overlay.STACK)
+END = ("docker", "stack", "rm", overlay.STACK)
 DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
 
 
@@ -68,7 +72,7 @@ def leave(lab: Lab) -> None:
     """Removes the stack and the swarm with all that they brought along."""
     nodes = lab.nodes
     if _state(_manager(lab)) == "active":
-        _manager(lab).run("docker", "stack", "rm", overlay.STACK)
+        _manager(lab).run(*END)
     together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
     # One after another: Docker waits for its neighbours to hear that it leaves; if they leave too
     # it gives up, and keeps port 7946 for good (moby issue 31913). The first manager is the last:
@@ -175,11 +179,7 @@ def _deploy_stack(lab: Lab) -> None:
     say(manager.name, "docker stack deploy")
     # Docker's own wait never ends while no node may run nginx yet.
     wait = "false" if manager.observe().stack.get(NGINX, "0/0") != "0/0" else "true"
-    manager.run(
-        *("timeout", str(DEPLOY_SECONDS), "docker", "stack", "deploy", "--prune"),
-        *("--resolve-image=never", f"--detach={wait}"),
-        *("--compose-file", overlay.STACK_FILE, overlay.STACK),
-    )
+    manager.run("timeout", str(DEPLOY_SECONDS), *DEPLOY, f"--detach={wait}", *OF_THE_FILE)
     _expect_settled(lab)
 
 

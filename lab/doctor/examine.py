@@ -26,6 +26,7 @@ from lab.doctor.diagnosis import Check, Failure
 from lab.doctor.status import as_found
 from lab.engine.ssh import Node
 from lab.errors import LabError
+from lab.machines import made
 from lab.release import releases
 from lab.release.images import IMAGES
 from lab.release.releases import Release
@@ -115,13 +116,23 @@ def _examine(lab: Lab, name: str, paths: tuple[str, ...]) -> Examined | Failure:
         try:
             told = node.run("lab-examine", asked)
         except LabError as error:
-            return nodes.no_answer(lab.topology.name, name, str(error), _machine(lab, name))
+            container = _container(lab, name)
+            return nodes.no_answer(
+                name, str(error), container, _state(container) if container else ""
+            )
     return examined(json.loads(told), sent, time.time())
 
 
-def _machine(lab: Lab, name: str) -> str:
-    """The state of a node's container on this machine; empty where nodes are no containers."""
-    command = ("docker", "inspect", "--format", "{{.State.Status}}", f"{lab.topology.name}-{name}")
+def _container(lab: Lab, name: str) -> str:
+    """The node as a container of this machine; empty where it is none, or nothing says so."""
+    with suppress(LabError, OSError):
+        return made.load(lab.topology.name).container(name)
+    return ""
+
+
+def _state(container: str) -> str:
+    """Of a container of this machine; empty where it is gone."""
+    command = ("docker", "inspect", "--format", "{{.State.Status}}", container)
     with suppress(OSError, subprocess.TimeoutExpired):
         found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2)
         return found.stdout.strip()

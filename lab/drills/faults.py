@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
 
+from lab.errors import LabError
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is hit. machine: the node as a container of this machine; container: empty if the node
-    as a whole is meant; cpus: what the container may use; peers: whom the node is cut off from."""
+    """Who is hit. machine: the node as a container of this machine, empty if it is none; container:
+    empty if the node as a whole is meant; cpus: what the container may use; peers: whom the node
+    is cut off from."""
 
     node: str
     machine: str
@@ -66,7 +69,16 @@ def _on_container(script: str) -> Make:
 
 
 def _machine(*argv: str) -> Make:
-    return lambda target: (Command("", (*argv, target.machine)),)
+    return lambda target: (Command("", (*argv, _container_of(target))),)
+
+
+def _container_of(target: Target) -> str:
+    if not target.machine:
+        raise LabError(
+            f"drill: {target.node} is no container of this machine, and nothing else"
+            " can be killed or paused here"
+        )
+    return target.machine
 
 
 # A container that nobody stopped is not stopped by its start, nor one that nobody paused.
@@ -201,7 +213,7 @@ OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     "frozen": (
         "froze",
         _machine("docker", "pause"),
-        lambda target: (Command("", ("sh", "-c", UNFREEZE, "sh", target.machine)),),
+        lambda target: (Command("", ("sh", "-c", UNFREEZE, "sh", _container_of(target))),),
     ),
     "docker-restarted": (
         "had its Docker daemon restarted",

@@ -10,6 +10,7 @@ from lab.context import Lab
 from lab.databases.roles import primary
 from lab.drills.faults import EVERY_NODE, Target
 from lab.errors import LabError
+from lab.machines import made
 
 
 def targets(lab: Lab, role: str, chance: random.Random) -> tuple[Target, ...]:
@@ -43,7 +44,8 @@ def _node(lab: Lab, name: str) -> Target:
     if name not in lab.topology.settings.balancers:
         # A balancer may be asked there by everybody, this machine included.
         others.append(lab.topology.virtual_address)
-    return Target(name, f"{lab.topology.name}-{name}", peers=tuple(others))
+    machine = made.load(lab.topology.name).container(name)
+    return Target(name, machine, peers=tuple(others))
 
 
 def _container(lab: Lab, node: str, service: str) -> Target:

@@ -275,23 +275,39 @@ def addressed_script(container: Container) -> File:
     other = container.addressed
     if other is None:
         raise ValueError(f"{container.name} holds no address of another container")
-    command = shlex.join(run(container, "@address@")).replace("@address@", '"$address"')
-    name, told = shlex.quote(container.name), shlex.quote(other.container)
-    address = "{{with .NetworkSettings.Networks.bridge}}{{.IPAddress}}{{end}}"
+    ask, start = _addressed(container, other)
+    name = shlex.quote(container.name)
     script = f"""\
 #!/usr/bin/env bash
 # Starts {container.name} with the address that {other.container} has now.
 set -euo pipefail
 exec 9>"/run/lock/lab-$(basename "$0")" && flock 9
-address=$(docker inspect --format '{address}' {told} 2>/dev/null || true)
+address=$({ask} 2>/dev/null || true)
 [ -n "$address" ] || exit 0
 label='{{{{index .Config.Labels "lab.address"}}}}'
 known=$(docker inspect --format "$label" {name} 2>/dev/null || true)
 [ "$known" != "$address" ] || exit 0
 docker rm --force {name} >/dev/null 2>&1 || true
-{command}
+{start}
 """
     return File(f"{ADDRESSED}/{container.name}", script, mode=0o755)
+
+
+def _addressed(container: Container, other: AddressOf) -> tuple[str, str]:
+    """In the shell's words: the question for the address, and `docker run` with "$address"."""
+    form = "{{with .NetworkSettings.Networks.bridge}}{{.IPAddress}}{{end}}"
+    ask = f"docker inspect --format '{form}' {shlex.quote(other.container)}"
+    start = shlex.join(run(container, "@address@")).replace("@address@", '"$address"')
+    return ask, start
+
+
+def as_typed(step: Step) -> tuple[str, ...]:
+    """A step's commands as they would be typed on the node; of a script, what it comes to."""
+    lines = [shlex.join(command) for command in step.commands]
+    if isinstance(step, Start | Replace) and step.container.addressed:
+        ask, start = _addressed(step.container, step.container.addressed)
+        lines[-1:] = [f"address=$({ask})", start]
+    return tuple(lines)
 
 
 def entered(argv: Command) -> str:

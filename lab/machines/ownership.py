@@ -36,7 +36,7 @@ class Machine:
 
 def machines(name: str) -> tuple[Machine, ...]:
     """The machines of a lab, running or not; none where Docker does not answer."""
-    listing = ("ps", "--all", "--no-trunc", f"--filter=label=lab.name={name}")
+    listing = ("ps", "--all", "--no-trunc", labelled(name))
     found = _docker(*listing, '--format={{.ID}} {{.State}} {{.Label "lab.folder"}}')
     ids = {path.read_text().strip() for path in FOLDER.glob(".vagrant/machines/*/docker/id")}
     lines = (line.split(" ", 2) for line in found.splitlines())
@@ -44,6 +44,11 @@ def machines(name: str) -> tuple[Machine, ...]:
         Machine(identity, folder, state not in STANDING, identity in ids)
         for identity, state, folder in lines
     )
+
+
+def labelled(name: str) -> str:
+    """What Docker finds a lab's machines and network by, also where no file here knows of them."""
+    return f"--filter=label=lab.name={name}"
 
 
 def whose(machine: Machine, here: Path = FOLDER) -> Whose:

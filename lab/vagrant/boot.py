@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
 
 from lab.config.paths import FOLDER, REPORTS, SSH_CONFIG
 from lab.context import Lab
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
-from lab.machines import ownership
+from lab.machines import made
 from lab.secrets.private import write
 
 PROVISIONED = "/etc/lab/provisioned"
-BUILDER_CACHE = "/var/cache/lab/builder"
 
 # Vagrant dies of a folder with an é where the locale's characters are ASCII's alone.
 ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
@@ -33,13 +30,11 @@ OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
 
 
 def boot(lab: Lab) -> None:
-    """Brings up every machine that does not answer; nothing if all do.
+    """Brings up every machine that does not answer; nothing if all do and are as lab.yml has them.
 
-    Raises LabError where a machine is not the one that lab.yml describes.
+    Vagrant refuses where one is not (provision/machines.rb). Raises LabError with what it says.
     """
-    _refuse_removed(lab)
-    _refuse_remade(lab)
-    if _all_answer(lab):
+    if made_as_wanted(lab) and _all_answer(lab):
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
@@ -53,6 +48,11 @@ def boot(lab: Lab) -> None:
     say("lab", f"{len(lab.nodes)} nodes are up")
 
 
+def made_as_wanted(lab: Lab) -> bool:
+    """Whether no machine has to be made, as far as this folder knows."""
+    return made.as_wanted(lab.topology, _node_digest("image").strip())
+
+
 def ssh_config(lines: Iterable[str]) -> str:
     """Vagrant's settings for SSH, without what Ruby or Vagrant may have to warn of.
 
@@ -63,83 +63,26 @@ def ssh_config(lines: Iterable[str]) -> str:
     return "\n".join(quoted) + "\n"
 
 
-def _refuse_removed(lab: Lab) -> None:
-    """Vagrant can't reach a machine that lab.yml no longer names, and it would go on running."""
-    machines = FOLDER / ".vagrant" / "machines"
-    known = {path.parent.parent.name for path in machines.glob("*/*/id")}
-    if removed := sorted(known - set(lab.topology.names)):
-        raise LabError(
-            f"lab.yml: nodes: {removed[0]} is booted and not named any more: put it back, take it"
-            " out of mysql, cassandra, balancers and web, run `make up` (it hands its data over),"
-            f" `vagrant destroy -f {removed[0]}`, and only then take it out of nodes"
-        )
-
-
-def _refuse_remade(lab: Lab) -> None:
-    """What a container was made with can't be changed while it lives (docker provider).
-
-    Names one node at a time, and none while another is away: its data come from the others.
-    Another folder's are Vagrant's to refuse.
-    """
-    if ownership.foreign(lab.topology.name):
-        return
-    command = (FOLDER / "provision" / "node-digest", "image")
-    tag = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    made = {
-        node.name: _made_with(f"{lab.topology.name}-{node.name}") for node in lab.topology.nodes
-    }
-    if None in made.values():
-        return
-    hosts = sorted(f"{node.name}:{node.address}" for node in lab.topology.nodes)
-    for node in lab.topology.nodes:
-        wanted = {
-            "memory": node.memory,
-            "image": f"lab-node:{tag}",
-            "builder": node.name == lab.topology.builder,
-            "address": node.address,
-            "hosts": hosts,
-        }
-        differing = [key for key, value in (made[node.name] or {}).items() if value != wanted[key]]
-        if differing:
-            raise LabError(
-                f"{node.name} was made with another {' and '.join(differing)} than is wanted now:"
-                f" `vagrant destroy -f {node.name}`, then `make up`; what it holds of the databases"
-                " comes back from the other nodes. One node at a time"
-            )
-
-
-def _made_with(container: str) -> dict[str, Any] | None:
-    """What differs between machines and stays as it was made; None: there is no such container."""
-    try:
-        found = subprocess.run(
-            ("docker", "inspect", container), capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        return None
-    if found.returncode != 0:
-        return None
-    (made,) = json.loads(found.stdout)
-    (network,) = made["NetworkSettings"]["Networks"].values()
-    return {
-        "memory": made["HostConfig"]["Memory"] // 2**20,
-        "image": made["Config"]["Image"],
-        "builder": any(mount["Destination"] == BUILDER_CACHE for mount in made["Mounts"]),
-        "address": network["IPAMConfig"]["IPv4Address"],
-        "hosts": sorted(made["HostConfig"]["ExtraHosts"]),
-    }
-
-
 def provision(lab: Lab) -> None:
     """Provisions the machines again where what they were provisioned with has changed."""
-    command = (FOLDER / "provision" / "node-digest",)
-    digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = together(
-        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
-    )
-    if old := [name for name, (_, known, _) in found.items() if known != digest]:
+    if old := outdated(lab):
         say("lab", f"vagrant provision {' '.join(old)}")
         for _ in _vagrant("provision", *old):
             pass
+
+
+def outdated(lab: Lab) -> tuple[str, ...]:
+    """The nodes that were provisioned with something else than would be used now."""
+    digest = _node_digest()
+    known = together(
+        {name: partial(node.attempt, "cat", PROVISIONED) for name, node in lab.nodes.items()}
+    )
+    return tuple(name for name, (_, output, _) in known.items() if output != digest)
+
+
+def _node_digest(*of: str) -> str:
+    command = (str(FOLDER / "provision" / "node-digest"), *of)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _all_answer(lab: Lab) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 
 from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.engine.progress import say
 from lab.errors import LabError
-from lab.machines import ownership
+from lab.machines import made, ownership
 from lab.vagrant.boot import ENVIRONMENT
 
 
@@ -20,6 +21,9 @@ def destroy(lab: Lab) -> None:
     ownership.require_own(name)
     if shutil.which("vagrant") is None:
         raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
+    volumes: tuple[str, ...] = ()
+    with suppress(LabError):
+        volumes = made.load(name).volumes
     command = ("vagrant", "destroy", "--force", "--parallel")
     environment = os.environ | ENVIRONMENT
     done = subprocess.run(
@@ -31,12 +35,10 @@ def destroy(lab: Lab) -> None:
     _remove_what_vagrant_does_not_know(name)
     for folder in ("secrets", "ca"):
         shutil.rmtree(FOLDER / ".lab" / folder, ignore_errors=True)
-    for file in ("ssh_config", "login_key", "login_key.pub"):
+    for file in ("ssh_config", "login_key", "login_key.pub", made.FILE.name):
         (FOLDER / ".lab" / file).unlink(missing_ok=True)
-    say(
-        "lab",
-        f"removed; caches stay in Docker's volumes {name}-builder and {name}-registry",
-    )
+    stay = f"; caches stay in Docker's volumes {' and '.join(volumes)}" if volumes else ""
+    say("lab", f"removed{stay}")
 
 
 def _remove_what_vagrant_does_not_know(name: str) -> None:
@@ -45,7 +47,7 @@ def _remove_what_vagrant_does_not_know(name: str) -> None:
         return
     for machine in ownership.of_this_folder(name):
         subprocess.run(("docker", "rm", "--force", "--volumes", machine.identity), check=True)
-    listing = ("docker", "network", "ls", "--quiet", f"--filter=label=lab.name={name}")
+    listing = ("docker", "network", "ls", "--quiet", ownership.labelled(name))
     networks = subprocess.run(listing, capture_output=True, text=True, check=False).stdout.split()
     for network in networks:
         subprocess.run(("docker", "network", "rm", network), capture_output=True, check=False)

@@ -56,6 +56,12 @@ def docker(*arguments):
     return done.stdout.split()
 
 
+def machine(folder):
+    """What the booted node of the lab of a folder is called on this machine."""
+    written = json.loads((folder / ".lab" / "machines.json").read_text())
+    return written["machines"][NODE]["name"]
+
+
 def docker_subnets():
     subnets = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
     found = docker("network", "inspect", "--format", subnets, *docker("network", "ls", "--quiet"))
@@ -131,7 +137,7 @@ def test_a_second_lab_runs_beside_this_one_and_is_replaced_if_told_or_left_behin
     third = cloned(second_clone, tmp_path / "third")
     replaced(third, second_clone, second | {"LAB_REPLACE": "yes"})
     shutil.rmtree(third)
-    docker("kill", f"{SECOND}-{NODE}")
+    docker("kill", machine(second_clone))
     replaced(second_clone, third, second)
     assert status(running).healthy
 
@@ -144,7 +150,8 @@ def replaced(by, old, environment):
 
 def test_a_folder_that_was_renamed_keeps_its_lab(second_clone, second, tmp_path):
     assert vagrant("up", NODE, folder=second_clone, **second)[0] == 0
-    (node,) = docker("inspect", "--format", "{{.Id}}", f"{SECOND}-{NODE}")
+    name = machine(second_clone)
+    (node,) = docker("inspect", "--format", "{{.Id}}", name)
     renamed = second_clone.rename(tmp_path / "renamed")
     try:
         assert vagrant("up", NODE, folder=renamed, **second)[0] == 0
@@ -156,7 +163,7 @@ def test_a_folder_that_was_renamed_keeps_its_lab(second_clone, second, tmp_path)
         ) == (1, True)
         second_clone.symlink_to(renamed)
         assert vagrant("up", NODE, folder=renamed, **second)[0] == 0
-        assert docker("ps", "--quiet", "--no-trunc", f"--filter=name={SECOND}-{NODE}") == [node]
+        assert docker("ps", "--quiet", "--no-trunc", f"--filter=name={name}") == [node]
     finally:
         second_clone.unlink(missing_ok=True)
         renamed.rename(second_clone)

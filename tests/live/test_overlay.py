@@ -18,6 +18,7 @@ from lab.deploy.building import build, builder_docker, built_lacks, send_sources
 from lab.deploy.deploy import deploy
 from lab.engine.ssh import wait_until
 from lab.errors import LabError
+from lab.machines import made
 from lab.release import images
 from lab.release.images import TEST_IMAGE
 from lab.visitor.client import Client, status_of, wait_ready
@@ -156,8 +157,9 @@ def test_a_lost_node_s_tasks_move_to_others(stack, running):
     lost = TOPOLOGY.names[-1]
     swarm.scale(stack, 4)
     wait_tasks(stack, 4)
+    machine = made.load(TOPOLOGY.name).container(lost)
     # As if its power were cut.
-    subprocess.run(("docker", "kill", f"{TOPOLOGY.name}-{lost}"), check=True, capture_output=True)
+    subprocess.run(("docker", "kill", machine), check=True, capture_output=True)
     try:
         counts = wait_tasks(stack, 4)
         assert counts[lost] == 0

@@ -27,22 +27,22 @@ def ssh(facts: Facts, node: str) -> Check:
     return Check(f"{node}: SSH", found if isinstance(found, Failure) else None)
 
 
-def no_answer(lab: str, node: str, why: str, machine: str) -> Failure:
-    """machine: the state of the node's container on this machine; empty if it has none."""
+def no_answer(node: str, why: str, container: str, state: str) -> Failure:
+    """container: the node as one of this machine; state: its own, empty if there is none."""
     if "lab-examine: command not found" in why:
         return Failure("it was provisioned by an earlier version", "fab up")
     remedies = {
-        "paused": f"docker unpause {lab}-{node}",
-        "running": f"docker exec {lab}-{node} systemctl restart ssh",
+        "paused": f"docker unpause {container}",
+        "running": f"docker exec {container} systemctl restart ssh",
     }
-    state = f"; its container {lab}-{node} is {machine}" if machine else ""
+    stands = f"; its container {container} is {state}" if state else ""
     # The message's own advice is for somebody who wanted to change something.
     said = shortened(why.partition(": see `")[0])
     # A machine that is there and whose sshd takes long: it may have no more than much to do.
-    late = machine in ("running", "") and LATE_GREETING.search(said)
+    late = state in ("running", "") and LATE_GREETING.search(said)
     return Failure(
-        (f"{LATE} over SSH ({said})" if late else said) + state,
-        remedies.get(machine, f"vagrant up {node}"),
+        (f"{LATE} over SSH ({said})" if late else said) + stands,
+        remedies.get(state, f"vagrant up {node}"),
     )
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from lab.drills.faults import OF_NODES, Target
 from lab.engine import steps
 from lab.engine.ssh import wait_until
+from lab.machines import made
 from lab.secrets import authority
 from lab.secrets.private import write
 from tests.conftest import TOPOLOGY
@@ -235,7 +236,7 @@ def on_the_machine(node, do, undo):
 
     @contextmanager
     def act(lab):
-        name = f"{TOPOLOGY.name}-{node}"
+        name = made.load(TOPOLOGY.name).container(node)
         subprocess.run(("docker", *(part.format(name) for part in do)), check=True)
         try:
             yield {}

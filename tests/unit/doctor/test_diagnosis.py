@@ -280,7 +280,7 @@ def test_haproxy_s_states_are_read_by_proxy_and_server():
 
 
 @pytest.mark.parametrize(
-    ("why", "container", "evidence", "remedy"),
+    ("why", "state", "evidence", "remedy"),
     [
         (
             "ubuntu2: no answer over SSH (Error reading SSH protocol banner)",
@@ -302,8 +302,8 @@ def test_haproxy_s_states_are_read_by_proxy_and_server():
     ],
     ids=["paused", "ended", "late", "no sshd", "virtual machine", "old provisioning"],
 )
-def test_a_node_that_does_not_answer(why, container, evidence, remedy):
-    failure = nodes.no_answer("lab", "ubuntu2", why, container)
+def test_a_node_that_does_not_answer(why, state, evidence, remedy):
+    failure = nodes.no_answer("ubuntu2", why, "lab-ubuntu2" if state else "", state)
     assert evidence in failure.evidence
     assert failure.remedy.startswith(remedy)
 

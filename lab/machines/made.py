@@ -1,0 +1,93 @@
+"""What the lab's machines are called and made with (.lab/machines.json).
+
+provision/lab.rb knows it, and writes it before Vagrant brings machines up.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lab.config.paths import FOLDER
+from lab.config.topology import NodeSettings, Record, Topology
+from lab.errors import LabError
+
+FILE = FOLDER / ".lab" / "machines.json"
+WAY = "run `make up`"
+
+
+class MadeFrom(Record):
+    """What decides how machines are made, but for provision/lab.rb itself.
+
+    image: the digest of what the node image is built from.
+    """
+
+    subnet: str
+    builder: str
+    nodes: dict[str, NodeSettings]
+    image: str
+
+
+class Made(BaseModel):
+    """One machine. name: its provider's for it; volumes: NAME:PATH, those that outlive it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    volumes: tuple[str, ...]
+
+
+class Machines(BaseModel):
+    """The machines of one lab. made_from: None while some are made from something else."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    provider: str
+    made_from: MadeFrom | None
+    machines: dict[str, Made] = Field(min_length=1)
+
+    def container(self, node: str) -> str:
+        """The node as a container of this machine; empty if it is a virtual machine.
+
+        Raises LabError for a node that is not made yet.
+        """
+        if node not in self.machines:
+            raise LabError(f"{node} is not made yet: {WAY}")
+        return self.machines[node].name if self.provider == "docker" else ""
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        """The names of the volumes that outlive the machines."""
+        return tuple(
+            volume.partition(":")[0]
+            for machine in self.machines.values()
+            for volume in machine.volumes
+        )
+
+
+def load(name: str) -> Machines:
+    """The machines of the lab of this name. Raises LabError if nothing here tells of them."""
+    try:
+        found = Machines.model_validate_json(FILE.read_bytes())
+    except FileNotFoundError:
+        missing = f"the lab '{name}' is not up (there is no .lab/{FILE.name}): {WAY}"
+        raise LabError(missing) from None
+    except ValidationError:
+        raise LabError(f"{FILE} is damaged: {WAY}, which writes it anew") from None
+    if found.name != name:
+        raise LabError(f"{FILE} tells of the lab '{found.name}', not of '{name}': {WAY}")
+    return found
+
+
+def as_wanted(topology: Topology, image: str) -> bool:
+    """Whether all machines are made as the lab wants them, as far as is known here."""
+    wanted = MadeFrom(
+        subnet=str(topology.subnet),
+        builder=topology.builder,
+        nodes=topology.settings.nodes,
+        image=image,
+    )
+    try:
+        return load(topology.name).made_from == wanted
+    except LabError:
+        return False
