@@ -233,12 +233,12 @@ def verify(context: Context) -> None:
 def status(context: Context, json: bool = False) -> None:  # noqa: A002
     """Show what runs on every node; exit 0 only if all is well."""
     lab = Lab()
-    found = statuses.status(lab)
-    print(_json(found.as_json()) if json else found.as_table(), flush=True)
+    observed = statuses.status(lab)
+    print(_json(observed.as_json()) if json else observed.as_table(), flush=True)
     if not json and not administrator_fits(lab):
         print(CHANGED, flush=True)
-    if not found.healthy:
-        raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")
+    if not observed.healthy:
+        raise LabError("; ".join(observed.troubles()) or "there is no release yet: run `fab up`")
 
 
 @task(help={"json": "one JSON object on standard output"})

@@ -358,7 +358,7 @@ def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
     # Docker and Vagrant compare it as a text.
     if subnet.prefixlen != 24 or text != str(subnet):
         yield f"{key}: {text!r} should be a /24, such as 192.168.56.0/24"
-    if not any(subnet.subnet_of(one) for one in PRIVATE) or subnet.overlaps(DOCKER_POOL):
+    if not any(subnet.subnet_of(private) for private in PRIVATE) or subnet.overlaps(DOCKER_POOL):
         yield (
             f"{key}: {text!r} should be within {', '.join(map(str, PRIVATE))}, which are private,"
             f" and outside {DOCKER_POOL}, which Docker inside the nodes uses"

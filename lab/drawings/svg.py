@@ -71,7 +71,7 @@ class ServiceRow:
         self.box_height = max(_height(half.box, width) for half in halves)
         names = dict.fromkeys(half.node.title for half in halves)
         self.others = {name: others.pop(name) for name in names if name in others}
-        space = WIDE if wiring.together else HALF_WIDTH
+        space = WIDE if wiring.on_one_node else HALF_WIDTH
         extra = [len(_also(box, space)) for box in self.others.values()]
         self.static_height = 12 + LINE * (1 if wiring.shared else 2)
         network = 2 * NETWORK_PAD + 16 + self.box_height
@@ -84,7 +84,7 @@ class ServiceRow:
     _box_at = 30 + NETWORK_PAD + 16
 
     def draw(self) -> None:
-        if self.wiring.together:
+        if self.wiring.on_one_node:
             self._place(self.wiring.fronts[0], NGINX, WIDE, self.y, self.bottom)
         else:
             self._apart()

@@ -49,8 +49,8 @@ Chosen = Iterable[tuple[Fault, random.Random]]
 def known(lab: Lab) -> dict[str, Fault]:
     """Those that this lab can have."""
     without = {"registry"} if lab.topology.settings.registry else set()
-    found = faults(lab.topology.names)
-    return {name: fault for name, fault in found.items() if fault.role not in without}
+    every = faults(lab.topology.names)
+    return {name: fault for name, fault in every.items() if fault.role not in without}
 
 
 def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
@@ -178,7 +178,7 @@ def _inject(
         injected = time.monotonic()
         say("drill", said)
         commands = _commands(fault.do, hit)
-        together({str(number): partial(run, one) for number, one in enumerate(commands)})
+        together({str(number): partial(run, command) for number, command in enumerate(commands)})
         _last(load, time.monotonic(), SHORTEST if fault.outage else LONGEST)
         undoing = time.monotonic()
         say("drill", f"is taken back after {undoing - injected:.1f} s")
@@ -217,11 +217,11 @@ def _prepared(
 
 
 def _small_disks(hit: tuple[Target, ...]) -> frozenset[str]:
-    return frozenset(disks.small_disk_name(one.node, one.container) for one in hit)
+    return frozenset(disks.small_disk_name(target.node, target.container) for target in hit)
 
 
 def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:
-    return tuple(dict.fromkeys(command for one in hit for command in make(one)))
+    return tuple(dict.fromkeys(command for target in hit for command in make(target)))
 
 
 def _last(load: Load, struck: float, longest: float) -> None:
@@ -254,9 +254,13 @@ def not_well(
     away, the next fault would take the majority.
     expected: checks that may fail.
     """
-    found = {one.check: one.evidence for one in diagnose(checks) if one.check != machine.NAME}
-    found |= {c.name: c.failure.evidence for c in checks if c.failure and c.name in servers}
-    return [f"{name}: {evidence}" for name, evidence in found.items() if name not in expected]
+    evidence_of = {
+        finding.check: finding.evidence
+        for finding in diagnose(checks)
+        if finding.check != machine.NAME
+    }
+    evidence_of |= {c.name: c.failure.evidence for c in checks if c.failure and c.name in servers}
+    return [f"{name}: {evidence}" for name, evidence in evidence_of.items() if name not in expected]
 
 
 def _wait_well(lab: Lab, seconds: float, expected: frozenset[str] = frozenset()) -> None:
@@ -285,10 +289,14 @@ def _since(began: float, report: Report) -> Report:
         return round(moment - began, 3)
 
     incidents = (
-        Incident(
-            one.fault, one.said, *map(since, (one.injected, one.undoing, one.undone, one.well))
+        replace(
+            incident,
+            injected=since(incident.injected),
+            undoing=since(incident.undoing),
+            undone=since(incident.undone),
+            well=since(incident.well),
         )
-        for one in report.incidents
+        for incident in report.incidents
     )
     requests = (replace(one, began=since(one.began)) for one in report.requests)
     return replace(report, incidents=tuple(incidents), requests=tuple(requests))

@@ -243,23 +243,23 @@ SMALL_ROLES = ("keepalived", "registry")
 
 def faults(nodes: Iterable[str]) -> dict[str, Fault]:
     """By name. A whole node is a role of its own."""
-    found = [
+    every = [
         Fault(f"{role}-{kind}", role, *made)
         for role in CONTAINER_ROLES
         for kind, made in OF_CONTAINERS.items()
     ]
-    found += [
+    every += [
         Fault(f"{role}-{kind}", role, *made)
         for role in NETWORK_ROLES
         for kind, made in OF_NETWORKS.items()
     ]
-    found += [
+    every += [
         Fault(f"{role}-disk-full", role, *DISK_FULL, prepare, OFF_SMALL_DISK)
         for role, prepare in DISK_ROLES.items()
     ]
-    found += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
-    found += [
+    every += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
+    every += [
         Fault(f"{node}-{kind}", node, *made) for node in nodes for kind, made in OF_NODES.items()
     ]
-    found.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"], outage=True))
-    return {fault.name: fault for fault in found}
+    every.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"], outage=True))
+    return {fault.name: fault for fault in every}

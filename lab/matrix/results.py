@@ -64,8 +64,8 @@ def parse_wrk(output: str) -> Measurement:
     return Measurement(float(requests[1]), _milliseconds(p50), _milliseconds(p99), errors)
 
 
-def _milliseconds(found: re.Match[str]) -> float:
-    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+def _milliseconds(match: re.Match[str]) -> float:
+    return float(match[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[match[2]]
 
 
 HEADER = (

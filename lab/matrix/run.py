@@ -53,7 +53,7 @@ def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
             if mode in done:
                 say("lab", f"{mode}: measured by the run that was cut off")
                 continue
-            done[mode] = _one(lab, release, mode, seconds)
+            done[mode] = _measured(lab, release, mode, seconds)
             _record(release, seconds, done)
     finally:
         _back(lab, release)
@@ -73,9 +73,10 @@ def _recorded(release: Release, seconds: int) -> dict[str, Result]:
         return {}
     return {
         mode: Result(
-            **found | {"load": {path: Measurement(**load) for path, load in found["load"].items()}}
+            **recorded
+            | {"load": {path: Measurement(**load) for path, load in recorded["load"].items()}}
         )
-        for mode, found in record["results"].items()
+        for mode, recorded in record["results"].items()
     }
 
 
@@ -87,7 +88,7 @@ def _record(release: Release, seconds: int, done: dict[str, Result]) -> None:
     fresh.replace(RECORD)
 
 
-def _one(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
+def _measured(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
     say("lab", f"{mode}: switching")
     with _switched(lab, release, mode) as (address, start, nodes):
         journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_probe_password"])
@@ -148,8 +149,8 @@ def _chosen(lab: Lab, mode: str) -> tuple[Lab, WebService]:
 
 def _memory(lab: Lab, node: str) -> float:
     """MiB that the web containers of a node use, as `docker stats` tells."""
-    found = lab.nodes[node].observe().running
-    names = [running.name for running in found if running.service in WEB]
+    containers = lab.nodes[node].observe().running
+    names = [running.name for running in containers if running.service in WEB]
     if not names:
         return 0.0
     form = ("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}")

@@ -134,18 +134,20 @@ class Facts:
         return max(self.load, self.at_once) > BUSY_LOAD
 
     def answer(self, node: str, question: str) -> Answer:
-        found = self.nodes[node]
-        return NOT_ASKED if isinstance(found, Failure) else found.answers.get(question, NOT_ASKED)
+        outcome = self.nodes[node]
+        return (
+            NOT_ASKED if isinstance(outcome, Failure) else outcome.answers.get(question, NOT_ASKED)
+        )
 
     def inside(self, node: str, container: str, question: str) -> Answer:
-        found = self.nodes[node]
-        if isinstance(found, Failure):
+        outcome = self.nodes[node]
+        if isinstance(outcome, Failure):
             return NOT_ASKED
-        return found.inside.get(container, {}).get(question, NOT_ASKED)
+        return outcome.inside.get(container, {}).get(question, NOT_ASKED)
 
     def containers(self, node: str) -> Mapping[str, InspectedContainer]:
-        found = self.nodes[node]
-        return {} if isinstance(found, Failure) else found.containers
+        outcome = self.nodes[node]
+        return {} if isinstance(outcome, Failure) else outcome.containers
 
     def page(self, node: str, question: str) -> Page:
         return self.pages.get((node, question), Page(0, LATE))
@@ -156,11 +158,11 @@ def examined(told: Mapping[str, Any], sent: float, received: float) -> Examined:
     inside: dict[str, dict[str, Answer]] = {}
     for container, question, answer in told["inside"]:
         inside.setdefault(container, {})[question] = Answer(*answer)
-    containers = [_container(one) for one in told["containers"]]
+    containers = [_container(container) for container in told["containers"]]
     return Examined(
         ahead=min(told["time"] - sent, max(0.0, told["time"] - received)),
         docker=Answer(*told["docker"]),
-        containers={one.name: one for one in containers},
+        containers={container.name: container for container in containers},
         answers={name: Answer(*answer) for name, answer in told["answers"].items()},
         inside=inside,
     )
