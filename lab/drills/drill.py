@@ -22,7 +22,7 @@ from lab.doctor.examine import examine
 from lab.doctor.status import status
 from lab.drills import evidence
 from lab.drills import report as reports
-from lab.drills.faults import Command, Fault, Make, Target, faults
+from lab.drills.faults import Action, Fault, Make, Target, faults
 from lab.drills.guard import Guard, guard, run
 from lab.drills.ledger import KINDS, Request, verdict
 from lab.drills.load import Load
@@ -220,7 +220,7 @@ def _small_disks(hit: tuple[Target, ...]) -> frozenset[str]:
     return frozenset(disks.small_disk_name(target.node, target.container) for target in hit)
 
 
-def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:
+def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Action, ...]:
     return tuple(dict.fromkeys(command for target in hit for command in make(target)))
 
 
@@ -321,13 +321,13 @@ def _ledger(name: str) -> Iterator[Callable[[Request], None]]:
         yield note
 
 
-def forgetting(lab: Lab) -> tuple[Command, ...]:
+def forgetting(lab: Lab) -> tuple[Action, ...]:
     """Removes what any drill's users have left."""
     for node in lab.topology.names:
         for running in lab.nodes[node].observe().running:
             if running.service in WEB and running.service != "nginx":
                 remove = ("python", "manage.py", "remove_accounts", PREFIX)
-                return (Command(node, ("docker", "exec", running.name, *remove)),)
+                return (Action(node, ("docker", "exec", running.name, *remove)),)
     raise LabError("drill: no Django runs: `fab up`")
 
 

@@ -105,7 +105,7 @@ store.disconnect()
 def test_the_ledger_tells_of_each_write_that_was_dropped_by_hand(running):
     prefix = f"{drills.PREFIX}bymyhand-"
     remove = drills.forgetting(running)
-    with guard(drills.FOLDER / "guard.log") as guarding, guarding.standing(remove):
+    with guard(drills.DRILL_REPORTS / "guard.log") as guarding, guarding.standing(remove):
         password = running.secrets["django_admin_password"]
         load = Load(TOPOLOGY.virtual_address, password, prefix, lambda _: None)
         with load.running():

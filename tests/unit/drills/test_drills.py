@@ -14,7 +14,7 @@ from lab.config.paths import FOLDER
 from lab.doctor.diagnosis import Check, Failure, each
 from lab.drills import faults, guard, report
 from lab.drills.drill import not_well
-from lab.drills.faults import Command, Target
+from lab.drills.faults import Action, Target
 from lab.drills.ledger import Request, verdict
 from lab.drills.load import next_due
 from lab.drills.picture import picture
@@ -299,7 +299,7 @@ def test_every_fault_hits_a_role_and_has_its_own_name():
 
 
 def here(script):
-    return Command("", ("sh", "-c", script))
+    return Action("", ("sh", "-c", script))
 
 
 @pytest.fixture
@@ -349,9 +349,9 @@ def test_what_can_t_be_taken_back_is_told():
 DRILL = """
 import json, sys
 from pathlib import Path
-from lab.drills.faults import Command
+from lab.drills.faults import Action
 from lab.drills.guard import guard, run
-do, *undo = (Command("", ("sh", "-c", script)) for script in json.loads(sys.argv[1]))
+do, *undo = (Action("", ("sh", "-c", script)) for script in json.loads(sys.argv[1]))
 with guard(Path(sys.argv[2])) as guarding:
     with guarding.standing((undo[1],)), guarding.standing((undo[0],)):
         print("begins", flush=True)
@@ -364,14 +364,14 @@ UNDO_FAILS = """
 import sys
 from pathlib import Path
 from lab.drills import guard
-from lab.drills.faults import Command
+from lab.drills.faults import Action
 from lab.errors import LabError
 # It runs the command by way of flock and timeout.
 FLOCK = "$(awk '{{print $4}}' /proc/$PPID/stat)"
 END_THE_GUARD = f"kill $(awk '{{{{print $4}}}}' /proc/{{FLOCK}}/stat)"
 with guard.guard(Path(sys.argv[1])) as guarding:
     try:
-        with guarding.standing((Command("", ("sh", "-c", END_THE_GUARD)),)):
+        with guarding.standing((Action("", ("sh", "-c", END_THE_GUARD)),)):
             raise {raised}
     except LabError as error:
         print("LabError", error)
