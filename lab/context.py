@@ -70,10 +70,10 @@ class Lab:
         self._require_known()
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)
         try:
-            found = subprocess.run(command, capture_output=True, text=True, check=False)
+            route = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             raise LabError("ip: not found: run `make up`, which installs it (iproute2)") from None
-        if found.returncode != 0 or " via " in found.stdout:
+        if route.returncode != 0 or " via " in route.stdout:
             raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
         _require_readable()
 

@@ -57,13 +57,13 @@ def _of_the_system(error: OSError) -> str:
 
 
 def _whose(path: Path) -> str:
-    for one in (path, *path.absolute().parents):
+    for place in (path, *path.absolute().parents):
         try:
-            owner = one.lstat().st_uid
+            owner = place.lstat().st_uid
         except OSError:
             continue
         if owner == os.geteuid():
-            return f"it is yours: `chmod -R u+rwX {one}`"
+            return f"it is yours: `chmod -R u+rwX {place}`"
         return f"it belongs to {user(owner)}: go on as that user"
     return "go on as the user who made the lab"
 

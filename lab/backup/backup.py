@@ -27,18 +27,18 @@ def backup(lab: Lab, backups: Path = BACKUPS) -> Manifest:
     """First the posts, then the accounts: whoever wrote a post that is in it is in it too."""
     release = lab.require_release()
     began = datetime.now(UTC)
-    with draft(backups, manifest.name_at(began)) as one:
+    with draft(backups, manifest.name_at(began)) as unfinished:
         _require_room(lab, backups)
         with phase("posts read"):
             before = posts.with_rows(rows_of_posts(lab, release))
         with phase("snapshots and dump"), snapshots.snapshots(lab, before.counts):
             say("lab", "Cassandra's snapshots stand")
             executed = mysql.executed(lab)
-            dump = _copy(lab, one, executed)
+            dump = _copy(lab, unfinished, executed)
         with phase("posts read again"):
             after = rows_of_posts(lab, release)
         for name, rows in ((manifest.BEFORE, before.rows), (manifest.AFTER, after.rows)):
-            with one.file(name, compressed=True) as file:
+            with unfinished.file(name, compressed=True) as file:
                 file.write(posts.lines(rows).encode())
         made = Manifest(
             format=manifest.FORMAT,
@@ -52,25 +52,25 @@ def backup(lab: Lab, backups: Path = BACKUPS) -> Manifest:
             migrations=dump.migrations,
             columns=before.columns,
             posts=before.counts,
-            files=one.files,
+            files=unfinished.files,
         )
-        finish(one, made)
+        finish(unfinished, made)
     return made
 
 
-def _copy(lab: Lab, one: Draft, executed: str) -> Dump:
+def _copy(lab: Lab, unfinished: Draft, executed: str) -> Dump:
     """The dump of a replica that has executed those transactions, and every node's snapshot."""
     source = replica(lab)
-    found: list[Dump] = []
+    dumped: list[Dump] = []
 
     def dump() -> None:
         mysql.wait_executed(lab, source, executed)
-        with one.file(manifest.DUMP, compressed=True) as file:
-            found.append(dumps.dump(lab.nodes[source], file.write))
+        with unfinished.file(manifest.DUMP, compressed=True) as file:
+            dumped.append(dumps.dump(lab.nodes[source], file.write))
         say(source, "MySQL dumped")
 
     def snapshot(name: str) -> None:
-        with one.file(manifest.snapshot_file(name)) as file:
+        with unfinished.file(manifest.snapshot_file(name)) as file:
             snapshots.send(lab.nodes[name], file.write)
         say(name, "snapshot copied")
 
@@ -78,7 +78,7 @@ def _copy(lab: Lab, one: Draft, executed: str) -> Dump:
         name: partial(snapshot, name) for name in lab.topology.settings.cassandra
     }
     together({"MySQL": dump, **copies})
-    return found[0]
+    return dumped[0]
 
 
 def _require_room(lab: Lab, backups: Path) -> None:

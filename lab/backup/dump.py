@@ -86,24 +86,24 @@ def statements(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join((*part, b"COMMIT;\n"))
 
 
-def differences(kept: Mapping[str, Table], found: Mapping[str, Table]) -> tuple[str, ...]:
+def differences(kept: Mapping[str, Table], restored: Mapping[str, Table]) -> tuple[str, ...]:
     """How the rows of a server's tables differ from those of the backup, a line each."""
     lines = [
-        _difference(name, kept.get(name), found.get(name))
-        for name in sorted(kept.keys() | found.keys())
+        _difference(name, kept.get(name), restored.get(name))
+        for name in sorted(kept.keys() | restored.keys())
     ]
     return tuple(line for line in lines if line)
 
 
-def differences_of_definitions(kept: str, found: str) -> tuple[str, ...]:
+def differences_of_definitions(kept: str, restored: str) -> tuple[str, ...]:
     """Whether a server describes its tables in other words. Another version of it may do so."""
-    return () if kept == found else ("MySQL: the tables' definitions differ",)
+    return () if kept == restored else ("MySQL: the tables' definitions differ",)
 
 
-def _difference(name: str, kept: Table | None, found: Table | None) -> str:
-    if kept == found:
+def _difference(name: str, kept: Table | None, restored: Table | None) -> str:
+    if kept == restored:
         return ""
-    there, here = (one.rows if one else 0 for one in (kept, found))
+    there, here = (table.rows if table else 0 for table in (kept, restored))
     if there != here:
         return f"MySQL: {name}: {there} rows in the backup, {here} restored"
     return f"MySQL: {name}: {there} rows, but not the same"

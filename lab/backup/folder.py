@@ -103,15 +103,15 @@ def draft(backups: Path, name: str) -> Iterator[Draft]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def finish(one: Draft, manifest: Manifest) -> None:
+def finish(unfinished: Draft, manifest: Manifest) -> None:
     """The backup is there from now on."""
-    path = one.folder / MANIFEST
+    path = unfinished.folder / MANIFEST
     with _told(path):
         write(path, manifest.model_dump_json(indent=2) + "\n")
         _sync(path)
-        _sync(one.folder)
-        one.folder.rename(one.folder.with_name(manifest.name))
-        _sync(one.folder.parent)
+        _sync(unfinished.folder)
+        unfinished.folder.rename(unfinished.folder.with_name(manifest.name))
+        _sync(unfinished.folder.parent)
 
 
 def _sync(path: Path) -> None:
@@ -132,11 +132,11 @@ def chosen(backups: Path, name: str) -> Path:
     there = names(backups)
     if not name and not there:
         raise LabError(f"there is no backup in {backups}: `fab backup` makes one")
-    found = name or there[-1]
-    if found not in there:
+    wanted = name or there[-1]
+    if wanted not in there:
         listed = ", ".join(there) or "none"
-        raise LabError(f"--name: {found!r} is no backup; there are: {listed}")
-    return backups / found
+        raise LabError(f"--name: {wanted!r} is no backup; there are: {listed}")
+    return backups / wanted
 
 
 def described(folder: Path) -> Manifest:
@@ -153,11 +153,11 @@ def described(folder: Path) -> Manifest:
     for file in sorted(sizes.keys() | manifest.files.keys()):
         if file not in manifest.files:
             raise refused(name, f"{file} does not belong to it")
-        wanted, found = manifest.files[file].bytes, sizes.get(file)
-        if found is None:
+        wanted, size = manifest.files[file].bytes, sizes.get(file)
+        if size is None:
             raise refused(name, f"{file} is missing")
-        if found != wanted:
-            raise refused(name, f"{file} has {found} bytes instead of {wanted}")
+        if size != wanted:
+            raise refused(name, f"{file} has {size} bytes instead of {wanted}")
     return manifest
 
 
@@ -217,13 +217,13 @@ def table(backups: Path) -> str:
     lines = [f"{'backup':<16} {'lab':<8} {'release':<24} {'MB':>7} {'rows':>8} {'posts':>8}  state"]
     for name in reversed(names(backups)):
         try:
-            one = described(backups / name)
+            kept = described(backups / name)
         except LabError as error:
             lines.append(f"{name:<16} {str(error).split(': ')[1]}")
             continue
-        rows = sum(table.rows for table in one.tables.values())
+        rows = sum(table.rows for table in kept.tables.values())
         lines.append(
-            f"{name:<16} {one.lab:<8} {one.release:<24} {one.size / 1e6:>7.1f} {rows:>8}"
-            f" {one.posts.get('posts', 0):>8}  complete"
+            f"{name:<16} {kept.lab:<8} {kept.release:<24} {kept.size / 1e6:>7.1f} {rows:>8}"
+            f" {kept.posts.get('posts', 0):>8}  complete"
         )
     return "\n".join(lines)

@@ -58,7 +58,7 @@ class Manifest(Record):
     def snapshots(self) -> dict[str, str]:
         """Cassandra node to the file that holds its tables."""
         names = (SNAPSHOT.fullmatch(name) for name in self.files)
-        return {found[1]: found[0] for found in names if found}
+        return {match[1]: match[0] for match in names if match}
 
     @property
     def size(self) -> int:
@@ -81,8 +81,8 @@ def name_at(moment: datetime) -> str:
 def parse(name: str, text: str) -> Manifest:
     """Raises LabError if it is no manifest of the backup with this name."""
     try:
-        found = json.loads(text)
-        version = found["format"]
+        document = json.loads(text)
+        version = document["format"]
     except (ValueError, TypeError, KeyError):
         raise refused(name, f"{MANIFEST} is damaged") from None
     if version != FORMAT:

@@ -24,8 +24,8 @@ class Posts:
     def counts(self) -> dict[str, int]:
         """Table to rows; each table that has columns is there."""
         tables = (column.split()[0] for column in self.columns)
-        found = Counter(row.split()[0] for row in self.rows)
-        return {table: found[table] for table in sorted(set(tables))}
+        counted = Counter(row.split()[0] for row in self.rows)
+        return {table: counted[table] for table in sorted(set(tables))}
 
 
 def with_rows(read: Posts) -> Posts:
@@ -34,7 +34,7 @@ def with_rows(read: Posts) -> Posts:
     An older release names the columns of newer tables, too, and reads no row of them.
     """
     filled = {table for table, rows in read.counts.items() if rows}
-    columns = tuple(one for one in read.columns if not filled or one.split()[0] in filled)
+    columns = tuple(column for column in read.columns if not filled or column.split()[0] in filled)
     return Posts(columns, read.rows)
 
 
@@ -63,20 +63,20 @@ def fitting(backup: Iterable[str], ring: Iterable[str]) -> bool:
 
 
 def missing(
-    before: frozenset[str], after: frozenset[str], found: frozenset[str]
+    before: frozenset[str], after: frozenset[str], restored: frozenset[str]
 ) -> tuple[str, ...]:
     """What a restored ring lacks of what was there all the while, a line for each table."""
-    lacking = (before & after) - found
+    lacking = (before & after) - restored
     return tuple(_counted(lacking, "that were there before the backup are missing"))
 
 
-def surplus(found: frozenset[str], after: frozenset[str]) -> tuple[str, ...]:
+def surplus(restored: frozenset[str], after: frozenset[str]) -> tuple[str, ...]:
     """What only a restored ring has, a line for each table.
 
     It may be right: a write that failed may be on a single node, which the snapshots of all have
     and a read of two does not see.
     """
-    return tuple(_counted(found - after, "were not read from the ring"))
+    return tuple(_counted(restored - after, "were not read from the ring"))
 
 
 def _counted(rows: Iterable[str], what: str) -> Iterator[str]:

@@ -116,8 +116,8 @@ def _require_fitting(lab: Lab, release: Release, manifest: Manifest, *, replace:
 
 
 def _require_empty(lab: Lab, there: posts.Posts) -> None:
-    if found := _found(lab, there):
-        raise LabError(f"the lab is not empty: it has {found}: `--replace` removes them")
+    if used := _signs_of_use(lab, there):
+        raise LabError(f"the lab is not empty: it has {used}: `--replace` removes them")
 
 
 def _close(lab: Lab, release: Release, manifest: Manifest, *, replace: bool) -> None:
@@ -140,19 +140,19 @@ def _close(lab: Lab, release: Release, manifest: Manifest, *, replace: bool) -> 
 def _require_well(lab: Lab, release: Release) -> None:
     def ill(name: str) -> list[str]:
         wanted = lab.plan(release, name).only(DATA).containers
-        found = lab.nodes[name].observe().containers
+        running = lab.nodes[name].observe().containers
         return [
-            f"{name}: {one.name}"
-            for one in wanted
-            if one.name not in found or not found[one.name].well
+            f"{name}: {container.name}"
+            for container in wanted
+            if container.name not in running or not running[container.name].well
         ]
 
-    found = together({name: partial(ill, name) for name in lab.topology.names})
-    if names := [one for node in found.values() for one in node]:
+    ill_of = together({name: partial(ill, name) for name in lab.topology.names})
+    if names := [name for node in lab.topology.names for name in ill_of[node]]:
         raise LabError(f"{', '.join(names)}: not healthy: nothing was done: `fab doctor`")
 
 
-def _found(lab: Lab, there: posts.Posts) -> str:
+def _signs_of_use(lab: Lab, there: posts.Posts) -> str:
     """What only a lab that was used has, in words."""
     others = f"SELECT COUNT(*) FROM djangodb.auth_user WHERE username NOT IN ({OWN_ACCOUNTS})"  # noqa: S608
     (accounts,) = mysql.sql(lab.nodes[primary(lab)], others)
@@ -169,28 +169,28 @@ def _note(lab: Lab, manifest: Manifest) -> None:
 def _restore_mysql(lab: Lab, folder: Path, manifest: Manifest) -> None:
     server = primary(lab)
     dumps.load(lab.nodes[server], folder / DUMP)
-    found = dumps.contents(lab.nodes[server])
+    contents = dumps.contents(lab.nodes[server])
     tables = {name: table for name, table in manifest.tables.items() if name != WORKED_OFF}
-    there = {name: table for name, table in found.tables.items() if name != WORKED_OFF}
+    there = {name: table for name, table in contents.tables.items() if name != WORKED_OFF}
     if differing := dump.differences(tables, there):
         raise LabError(f"{server}: {'; '.join(differing)}: run `fab restore` again")
     # The rows fit them. What differs may be the words of another version of MySQL.
-    for line in dump.differences_of_definitions(manifest.definitions, found.definitions):
+    for line in dump.differences_of_definitions(manifest.definitions, contents.definitions):
         say(server, f"{line} in words from those of the backup")
-    say(server, f"MySQL: {sum(table.rows for table in found.tables.values())} rows, as dumped")
+    say(server, f"MySQL: {sum(table.rows for table in contents.tables.values())} rows, as dumped")
 
 
 def _restore_cassandra(lab: Lab, release: Release, folder: Path, manifest: Manifest) -> None:
     empty_posts(lab, release)
     snapshots.load_all(lab, folder, manifest)
     snapshots.cleanup(lab)
-    found = rows_of_posts(lab, release)
+    restored = rows_of_posts(lab, release)
     after = digests(folder / AFTER)
-    if differing := posts.missing(digests(folder / BEFORE), after, found.rows):
+    if differing := posts.missing(digests(folder / BEFORE), after, restored.rows):
         raise LabError(f"{'; '.join(differing)}: run `fab restore` again")
-    for line in posts.surplus(found.rows, after):
+    for line in posts.surplus(restored.rows, after):
         say("lab", f"{line} when the backup was taken")
-    say("lab", f"Cassandra: {found.counts['posts']} posts, as they were")
+    say("lab", f"Cassandra: {restored.counts['posts']} posts, as they were")
 
 
 def _wait_replicated(lab: Lab) -> None:
@@ -220,9 +220,9 @@ def _wait_web_well(lab: Lab) -> None:
         wait_until(
             f"{name}: healthy web containers",
             lambda: [
-                one.name
-                for one in lab.nodes[name].observe().containers.values()
-                if one.service in WEB and not one.well
+                container.name
+                for container in lab.nodes[name].observe().containers.values()
+                if container.service in WEB and not container.well
             ],
             lambda ill: not ill,
             seconds=WELL_SECONDS,

@@ -30,8 +30,8 @@ ALONE = (("APP_CASSANDRA_NODES", LOOPBACK), ("APP_CASSANDRA_REPLICATION_FACTOR",
 
 
 def remove_leftovers(lab: Lab) -> None:
-    found = ("docker", "ps", "--all", "--quiet", "--filter", f"label={steps.SCRATCH}")
-    for container in lab.builder.run(*found).split():
+    listing = ("docker", "ps", "--all", "--quiet", "--filter", f"label={steps.SCRATCH}")
+    for container in lab.builder.run(*listing).split():
         lab.builder.change("docker", "rm", "--force", "--volumes", container)
 
 

@@ -48,11 +48,11 @@ def _take(tables: tuple[str, ...], node: Node) -> None:
 def _clear(lab: Lab) -> None:
     """Removes what this backup, or one that was killed, has left."""
 
-    def one(node: Node) -> None:
+    def clear(node: Node) -> None:
         if _folders(node):
             node.change(*INSIDE, "nodetool", "clearsnapshot", "-t", TAG, "--", KEYSPACE)
 
-    _on_all(lab, one)
+    _on_all(lab, clear)
 
 
 def _folders(node: Node) -> list[str]:
@@ -114,8 +114,8 @@ def cleanup(lab: Lab) -> None:
 
 
 def load_all(lab: Lab, folder: Path, manifest: Manifest) -> None:
-    def one(node: Node) -> None:
+    def load_there(node: Node) -> None:
         load(node, folder, manifest)
         say(node.name, "snapshots imported")
 
-    _on_all(lab, one)
+    _on_all(lab, load_there)

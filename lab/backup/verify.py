@@ -36,10 +36,10 @@ def differences_of_mysql(
 ) -> tuple[str, ...]:
     with phase("MySQL restored"), scratch.mysql(lab, release) as server:
         dumps.load(lab.builder, folder / DUMP, server)
-        found = dumps.contents(lab.builder, server)
+        contents = dumps.contents(lab.builder, server)
     return (
-        *dump.differences(manifest.tables, found.tables),
-        *dump.differences_of_definitions(manifest.definitions, found.definitions),
+        *dump.differences(manifest.tables, contents.tables),
+        *dump.differences_of_definitions(manifest.definitions, contents.definitions),
     )
 
 
@@ -48,11 +48,11 @@ def differences_of_cassandra(
 ) -> tuple[str, ...]:
     with phase("Cassandra restored"), scratch.cassandra(lab, release) as server:
         snapshots.load(lab.builder, folder, manifest, server)
-        found = rows_of_posts(lab, release, network=scratch.BESIDE, environment=scratch.ALONE)
-    if not posts.fitting(manifest.columns, found.columns):
+        restored = rows_of_posts(lab, release, network=scratch.BESIDE, environment=scratch.ALONE)
+    if not posts.fitting(manifest.columns, restored.columns):
         return ("Cassandra: the posts' tables have other columns in this release",)
     after = digests(folder / AFTER)
     return (
-        *posts.missing(digests(folder / BEFORE), after, found.rows),
-        *posts.surplus(found.rows, after),
+        *posts.missing(digests(folder / BEFORE), after, restored.rows),
+        *posts.surplus(restored.rows, after),
     )

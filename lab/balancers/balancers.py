@@ -128,17 +128,17 @@ def states(lab: Lab) -> dict[str, dict[str, Server]]:
 
 
 def _servers(balancer: Node) -> dict[str, Server]:
-    found = haproxy.servers(_ask(balancer, f"show stat {BACKEND} 4 -1"))
-    if not found:
+    servers = haproxy.servers(_ask(balancer, f"show stat {BACKEND} 4 -1"))
+    if not servers:
         raise RemoteError(f"{balancer.name}: HAProxy names no web server: {REMEDY}")
-    return found
+    return servers
 
 
 def taken_out(lab: Lab) -> frozenset[str]:
     """The web servers that a task drained, and did not live to give back."""
     names = lab.topology.settings.balancers
-    found = together({name: partial(_taken_out, lab.nodes[name]) for name in names})
-    return frozenset().union(*found.values())
+    taken = together({name: partial(_taken_out, lab.nodes[name]) for name in names})
+    return frozenset().union(*taken.values())
 
 
 def _taken_out(balancer: Node) -> frozenset[str]:
@@ -244,10 +244,10 @@ def _drain(lab: Lab, servers: tuple[str, ...]) -> None:
 def _within(seconds: float, look: Callable[[], bool]) -> bool:
     """Whether it becomes true within so many seconds."""
     deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
+    while not (reached := look()) and time.monotonic() < deadline:
         go_on()
         time.sleep(POLL_SECONDS)
-    return found
+    return reached
 
 
 def _ask(balancer: Node, commands: str) -> str:

@@ -35,12 +35,12 @@ class Server:
 def servers(statistics: str) -> dict[str, Server]:
     """Reads the answer to `show stat BACKEND 4 -1`: servers alone, as CSV."""
     rows = csv.DictReader(statistics.strip().removeprefix("# ").splitlines())
-    found = (
+    listed = (
         # A check that is under way has a star before its last result.
         Server(row["svname"], row["status"], row["check_status"].lstrip("* "), int(row["scur"]))
         for row in rows
     )
-    return {server.name: server for server in found}
+    return {server.name: server for server in listed}
 
 
 def taken_out(states: str) -> frozenset[str]:

@@ -165,7 +165,7 @@ def _carried_out(arguments: Sequence[str]) -> tuple[int, str]:
 
 def _plain(error: ParseError) -> str:
     """Invoke's words, with flags as they are typed."""
-    text = re.sub(r"<Argument: ([\w-]+)[^>]*>", lambda found: _flag(found[1]), str(error))
+    text = re.sub(r"<Argument: ([\w-]+)[^>]*>", lambda match: _flag(match[1]), str(error))
     return text.rstrip(".!")
 
 

@@ -227,12 +227,12 @@ def verify(context: Context) -> None:
 def status(context: Context, json: bool = False) -> None:  # noqa: A002
     """Show what runs on every node; exit 0 only if all is well."""
     lab = Lab()
-    found = statuses.status(lab)
-    print(_json(found.as_json()) if json else found.as_table(), flush=True)
+    observed = statuses.status(lab)
+    print(_json(observed.as_json()) if json else observed.as_table(), flush=True)
     if not json and not administrator_fits(lab):
         print(CHANGED, flush=True)
-    if not found.healthy:
-        raise LabError("; ".join(found.troubles()) or "there is no release yet: run `fab up`")
+    if not observed.healthy:
+        raise LabError("; ".join(observed.troubles()) or "there is no release yet: run `fab up`")
 
 
 @task(help={"json": "one JSON object on standard output"})
@@ -288,10 +288,10 @@ def trace(context: Context, identity: str) -> None:
 
 
 @task(help={"into": "the folder that they are written to"})
-def diagram(context: Context, into: str = write.FOLDER) -> None:
+def diagram(context: Context, into: str = write.DRAWINGS_FOLDER) -> None:
     """Draw every mode and the whole lab as lab.yml has them (SVG)."""
     if not into:
-        raise LabError(f"--into: '' should be a folder, such as {write.FOLDER}")
+        raise LabError(f"--into: '' should be a folder, such as {write.DRAWINGS_FOLDER}")
     drawn = write.draw(load(), FOLDER / into)
     say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
 

@@ -51,9 +51,9 @@ def _text(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"0x{content[error.start]:02x}"
         raise NotPlain([f"line {line}: the byte {byte} is not UTF-8: save it as UTF-8"]) from None
-    if found := UNSEEN.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        what = "a tab" if found[0] == "\t" else f"the character U+{ord(found[0]):04X}"
+    if unseen := UNSEEN.search(text):
+        line = text.count("\n", 0, unseen.start()) + 1
+        what = "a tab" if unseen[0] == "\t" else f"the character U+{ord(unseen[0]):04X}"
         raise NotPlain([f"line {line}: {what} may be read in more than one way: use blanks"])
     return text
 
@@ -137,8 +137,8 @@ def _mistakes_of_scalar(style: str | None, value: str) -> Iterator[str]:
             f"{_shown(value)} may be read in more than one way:"
             " write a number as 11 or 0.5, and any other value in quotes"
         )
-    elif style and (found := UNSEEN.search(value) or re.search("\n", value)):
-        yield f"a value in quotes holds the character U+{ord(found[0]):04X}: write it without"
+    elif style and (unseen := UNSEEN.search(value) or re.search("\n", value)):
+        yield f"a value in quotes holds the character U+{ord(unseen[0]):04X}: write it without"
 
 
 def _mistakes_of_key(event: yaml.NodeEvent, number: int, lines: dict[str, int]) -> Iterator[str]:

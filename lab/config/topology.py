@@ -117,8 +117,8 @@ class Settings(Record):
     origins: Annotated[tuple[str, ...], Field(strict=False)] = ()
 
 
-class Node(Record):
-    """A machine of the lab with its address."""
+class NodeDefinition(Record):
+    """A machine as the whole lab knows it. memory: MiB."""
 
     name: str
     address: str
@@ -143,9 +143,9 @@ class Topology(Record):
     overlay: bool = False
 
     @property
-    def nodes(self) -> tuple[Node, ...]:
+    def nodes(self) -> tuple[NodeDefinition, ...]:
         return tuple(
-            Node(name=name, address=self._address(node.host), memory=node.memory)
+            NodeDefinition(name=name, address=self._address(node.host), memory=node.memory)
             for name, node in self.settings.nodes.items()
         )
 
@@ -355,7 +355,7 @@ def _subnet_mistakes(key: str, text: str) -> Iterator[str]:
     # Docker and Vagrant compare it as a text.
     if subnet.prefixlen != 24 or text != str(subnet):
         yield f"{key}: {text!r} should be a /24, such as 192.168.56.0/24"
-    if not any(subnet.subnet_of(one) for one in PRIVATE) or subnet.overlaps(DOCKER_POOL):
+    if not any(subnet.subnet_of(private) for private in PRIVATE) or subnet.overlaps(DOCKER_POOL):
         yield (
             f"{key}: {text!r} should be within {', '.join(map(str, PRIVATE))}, which are private,"
             f" and outside {DOCKER_POOL}, which Docker inside the nodes uses"

@@ -60,8 +60,8 @@ def initialize(
 def initialized(lab: Lab, release: Release) -> bool:
     """Whether the last `initialize` that ended well was that of the release's Django, with the
     secrets of now."""
-    status, found, _ = lab.builder.attempt("cat", INITIALIZED)
-    return status == 0 and found == _brought_to(lab, release)
+    status, noted, _ = lab.builder.attempt("cat", INITIALIZED)
+    return status == 0 and noted == _brought_to(lab, release)
 
 
 def _brought_to(lab: Lab, release: Release) -> str:

@@ -11,7 +11,7 @@ from lab.plan.records import Container, File, Mount
 from lab.plan.site import USERS
 from lab.release.releases import Release
 
-FOLDER = "/run/lab/once"
+ONCE_FOLDER = "/run/lab/once"
 KILLED = "lab: killed for memory"
 # The secrets and the container go with the command, however the task that asked for it ends.
 RUN = f"""{memory.EVENTS}
@@ -49,7 +49,7 @@ def run_django(
     image: another one. The secrets lie in the builder's memory, readable by Django's user alone,
     while it runs.
     """
-    site, folder = lab.site(release), f"{FOLDER}-{command[0]}"
+    site, folder = lab.site(release), f"{ONCE_FOLDER}-{command[0]}"
     container = Container(
         name="once",
         # None of the lab's services: nobody should observe it, wait for it or remove it.

@@ -21,8 +21,8 @@ def start(lab: Lab, plans: dict[str, Plan]) -> None:
 
     def start_one(name: str) -> frozenset[str]:
         """The services that have to wait for their node's turn."""
-        found = lab.nodes[name].observe(plans[name].only(DATA))
-        serving = {one for one in DATA if interrupts(plans[name], found, frozenset({one}))}
+        observation = lab.nodes[name].observe(plans[name].only(DATA))
+        serving = {one for one in DATA if interrupts(plans[name], observation, frozenset({one}))}
         # Nobody gets a turn before what a cut-off task had stopped is there again.
         apply(lab.nodes[name], plans[name], DATA - serving)
         return frozenset(serving)

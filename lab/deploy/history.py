@@ -13,7 +13,7 @@ from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
 from lab.release import releases
-from lab.release.releases import Event, Outcome, Release
+from lab.release.releases import JournalEntry, Outcome, Release
 
 # Releases whose images a node keeps, the live one among them.
 IMAGES_KEPT = 3
@@ -26,7 +26,7 @@ def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> No
     if outcome == "live" and lives[-1:] == [release.name]:
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    event = Event(time=now, release=release.name, outcome=outcome, detail=detail)
+    event = JournalEntry(time=now, release=release.name, outcome=outcome, detail=detail)
     line = event.model_dump_json() + "\n"
     lab.builder.feed(line, "tee", "--append", releases.JOURNAL)
 
@@ -34,7 +34,7 @@ def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> No
 def history(lab: Lab) -> str:
     """The releases as a table."""
     current = lab.current_release()
-    names = lab.builder.run("ls", releases.FOLDER).split() if current else []
+    names = lab.builder.run("ls", releases.RELEASES_FOLDER).split() if current else []
     found = [recorded(lab, n.removesuffix(".json")) for n in names if n.endswith(".json")]
     return releases.table(found, journal(lab), current.name if current else "")
 
@@ -65,13 +65,13 @@ def forget_images(lab: Lab) -> None:
         say("lab", f"old images stay: {error}")
 
 
-def journal(lab: Lab) -> tuple[Event, ...]:
+def journal(lab: Lab) -> tuple[JournalEntry, ...]:
     status, lines, _ = lab.builder.attempt("cat", releases.JOURNAL)
     return releases.parse_journal(lines) if status == 0 else ()
 
 
 def recorded(lab: Lab, name: str) -> Release:
-    status, text, _ = lab.builder.attempt("cat", f"{releases.FOLDER}/{name}.json")
+    status, text, _ = lab.builder.attempt("cat", f"{releases.RELEASES_FOLDER}/{name}.json")
     if status != 0:
         raise LabError(f"{name!r} is no release: see `fab releases`")
     return releases.parse(text)

@@ -14,7 +14,7 @@ from lab.engine.apply import end_of_log
 from lab.engine.progress import say, shown, together
 from lab.errors import LabError
 from lab.release.releases import Release
-from lab.visitor.client import PROBE, Answer, Client, wait_ready
+from lab.visitor.client import PROBE, Client, Response, wait_ready
 from lab.visitor.journey import style_sheets
 
 SIGNING_IN = f"signing in as {PROBE}"
@@ -53,13 +53,13 @@ def warm_up(lab: Lab, release: Release, service: WebService) -> None:
     say(service.nginx, "ready and warm")
 
 
-def _expect(what: str, answer: Answer) -> Answer:
+def _expect(what: str, answer: Response) -> Response:
     if answer[0] != 200:
         raise LabError(f"{what}: answered {answer[0]}")
     return answer
 
 
-def _expect_origin(answer: Answer, service: WebService, release: Release) -> None:
+def _expect_origin(answer: Response, service: WebService, release: Release) -> None:
     found = tuple(answer[1][f"X-Lab-{name}"] for name in ("Node", "Mode", "Release"))
     wanted = (service.django, service.mode, release.name)
     if found != wanted:

@@ -88,11 +88,11 @@ def _missed(check: Check, failing: set[str]) -> Iterator[str]:
 
 def _causes(name: str, missed: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """All that a failing check fails for, itself included."""
-    found, rest = {name}, {name}
+    causes, rest = {name}, {name}
     while rest:
-        rest = {cause for one in rest for cause in missed[one]} - found
-        found |= rest
-    return frozenset(found)
+        rest = {cause for failing in rest for cause in missed[failing]} - causes
+        causes |= rest
+    return frozenset(causes)
 
 
 def _refuse_mistakes(checks: Sequence[Check], by_name: Mapping[str, Check]) -> None:

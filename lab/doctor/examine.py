@@ -39,7 +39,7 @@ STRANGER = {"Cookie": f"sessionid={'doctor' * 5}"}
 UNKNOWN = Release(name="", time="", tags=dict.fromkeys(IMAGES, "unknown"))
 
 Key = TypeVar("Key", bound=Hashable)
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 def examine(lab: Lab) -> tuple[Check, ...]:
@@ -56,14 +56,14 @@ def gather(lab: Lab) -> Facts:
         (name, "examine"): partial(_examine, lab, name, paths) for name in lab.topology.names
     }
     asked |= _pages(lab.topology)
-    found = _within(ALL_SECONDS, asked)
+    answered = _within(ALL_SECONDS, asked)
     answers: dict[str, Examined | Failure] = {}
     for name in lab.topology.names:
-        answer = found.get((name, "examine"))
+        answer = answered.get((name, "examine"))
         late = Failure(f"{LATE} over SSH", f"vagrant ssh {name}")
         answers[name] = late if answer is None or isinstance(answer, Page) else answer
     at_once = max(at_once, _at_once())
-    return _facts(lab, answers, {k: v for k, v in found.items() if isinstance(v, Page)}, at_once)
+    return _facts(lab, answers, {k: v for k, v in answered.items() if isinstance(v, Page)}, at_once)
 
 
 def _at_once() -> float:
@@ -88,7 +88,9 @@ def _facts(
     stack = any(facts.answer(name, "stack").output for name in lab.topology.names)
     topology = lab.topology
     for name in lab.topology.names:
-        modes = dict.fromkeys(one.mode for one in facts.containers(name).values() if one.mode)
+        modes = dict.fromkeys(
+            container.mode for container in facts.containers(name).values() if container.mode
+        )
         topology = as_found(topology, name, modes, stack=stack)
     changed = Lab(topology)
     plans = {name: changed.plan(release or UNKNOWN, name) for name in topology.names}
@@ -105,7 +107,9 @@ def _paths(lab: Lab) -> tuple[str, ...]:
     labs = [lab]
     with suppress(TopologyError):
         labs.append(Lab(lab.topology.with_overlay()))
-    return questions.paths(one.plan(UNKNOWN, name) for one in labs for name in lab.topology.names)
+    return questions.paths(
+        variant.plan(UNKNOWN, name) for variant in labs for name in lab.topology.names
+    )
 
 
 def _examine(lab: Lab, name: str, paths: tuple[str, ...]) -> Examined | Failure:
@@ -177,27 +181,27 @@ def _static(address: str) -> Page:
     """The first file that the sign-in page names and nginx does not have, or else that page."""
     page = _page(address, "/accounts/login/")
     for path in dict.fromkeys(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)):
-        found = _page(address, path)
-        if found.status != 200:
-            return Page(found.status, f"{path}: {found.said}", page.release)
+        file = _page(address, path)
+        if file.status != 200:
+            return Page(file.status, f"{path}: {file.said}", page.release)
     return Page(page.status, f"/accounts/login/: {page.said}", page.release)
 
 
-def _within(seconds: float, work: Mapping[Key, Callable[[], Answer]]) -> dict[Key, Answer]:
+def _within(seconds: float, work: Mapping[Key, Callable[[], Value]]) -> dict[Key, Value]:
     """Does all of it at the same time; what takes longer than `seconds` is left behind.
 
     Its threads don't keep the program from ending. Unlike lab.progress.together, which waits for
     all: what is only looked at can't be left half done.
     """
-    found: dict[Key, Answer] = {}
+    values: dict[Key, Value] = {}
 
-    def do(key: Key, act: Callable[[], Answer]) -> None:
-        found[key] = act()
+    def do(key: Key, act: Callable[[], Value]) -> None:
+        values[key] = act()
 
-    threads = [Thread(target=do, args=one, daemon=True) for one in work.items()]
+    threads = [Thread(target=do, args=item, daemon=True) for item in work.items()]
     deadline = time.monotonic() + seconds
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return dict(found)
+    return dict(values)

@@ -24,7 +24,7 @@ class Status:
 
     topology: Topology
     release: Release | None
-    found: dict[str, Observation | None]
+    observations: dict[str, Observation | None]
     # Of each node in the mode in which it was found: `fab -H NODE deploy --mode` may set another.
     plans: dict[str, Plan]
 
@@ -37,16 +37,18 @@ class Status:
         return [line for node in self.topology.names for line in self._troubles_of(node)]
 
     def _troubles_of(self, node: str) -> list[str]:
-        found = self.found[node]
-        if found is None:
+        observation = self.observations[node]
+        if observation is None:
             return [f"{node}: no answer"]
-        running = found.containers
+        running = observation.containers
         lines = [f"{c.name} is {c.condition}" for c in running.values() if not c.well]
         if node in self.plans:
-            lines += _deviations(self.plans[node], found)
+            lines += _deviations(self.plans[node], observation)
         if node == self.topology.names[0]:
             lines += [
-                f"{name}: {tasks} tasks" for name, tasks in found.stack.items() if unsettled(tasks)
+                f"{name}: {tasks} tasks"
+                for name, tasks in observation.stack.items()
+                if unsettled(tasks)
             ]
         return [f"{node}: {line}" for line in lines]
 
@@ -55,17 +57,17 @@ class Status:
 
         `fab -H NODE deploy` brings that about; it lasts until the next deploy.
         """
-        found = self.found[node]
-        if found is None or node not in self.plans:
+        observation = self.observations[node]
+        if observation is None or node not in self.plans:
             return []
         planned = {service.mode for service in self.topology.web_services_of(node)}
         wanted = {container.name: container.digest for container in self.plans[node].containers}
-        web = [c for c in found.running if c.service in WEB]
+        web = [c for c in observation.running if c.service in WEB]
         return [c.name for c in web if c.mode not in planned or wanted.get(c.name) != c.digest]
 
     def mode(self, node: str) -> str | None:
-        found = self.found[node]
-        return ", ".join(_modes(found)) or None if found else None
+        observation = self.observations[node]
+        return ", ".join(_modes(observation)) or None if observation else None
 
     def as_json(self) -> dict[str, Any]:
         """The object that the README promises."""
@@ -76,8 +78,8 @@ class Status:
         }
 
     def _node_json(self, node: str) -> dict[str, Any]:
-        found = self.found[node]
-        containers = sorted(found.running, key=lambda c: c.name) if found else []
+        observation = self.observations[node]
+        containers = sorted(observation.running, key=lambda c: c.name) if observation else []
         return {
             "address": self.topology.address(node),
             "mode": self.mode(node),
@@ -108,21 +110,21 @@ class Status:
         return mode
 
 
-def _deviations(plan: Plan, found: Observation) -> Iterator[str]:
+def _deviations(plan: Plan, observation: Observation) -> Iterator[str]:
     """Where a node differs from its plan. Web programs may be of another release."""
     wanted = {container.name for container in plan.containers}
     for container in plan.containers:
-        running = found.containers.get(container.name)
+        running = observation.containers.get(container.name)
         if running is None:
             yield f"{container.name} is absent"
         elif container.service not in WEB and running.digest != container.digest:
             yield f"{container.name} is not as lab.yml and the release say: run `fab up`"
-    for name in sorted(found.containers.keys() - wanted):
+    for name in sorted(observation.containers.keys() - wanted):
         yield f"{name} should not be there: run `fab up`"
 
 
-def _modes(found: Observation) -> list[str]:
-    return list(dict.fromkeys(c.mode for c in found.running if c.mode))
+def _modes(observation: Observation) -> list[str]:
+    return list(dict.fromkeys(c.mode for c in observation.running if c.mode))
 
 
 def as_found(topology: Topology, node: str, modes: Collection[str], *, stack: bool) -> Topology:
@@ -138,17 +140,17 @@ def as_found(topology: Topology, node: str, modes: Collection[str], *, stack: bo
 def status(lab: Lab) -> Status:
     """Looks at all nodes at the same time."""
     lab.require_up()
-    found = together({name: partial(_look, lab, name) for name in lab.topology.names})
-    release = lab.current_release() if found[lab.topology.builder] else None
-    stack = any(seen.stack for seen in found.values() if seen)
+    observations = together({name: partial(_look, lab, name) for name in lab.topology.names})
+    release = lab.current_release() if observations[lab.topology.builder] else None
+    stack = any(seen.stack for seen in observations.values() if seen)
     plans = {}
     if release:
         for name in lab.topology.names:
-            seen = found[name]
+            seen = observations[name]
             modes = _modes(seen) if seen else []
             changed = Lab(as_found(lab.topology, name, modes, stack=stack))
             plans[name] = changed.plan(release, name)
-    return Status(lab.topology, release, found, plans)
+    return Status(lab.topology, release, observations, plans)
 
 
 def _look(lab: Lab, name: str) -> Observation | None:

@@ -16,8 +16,8 @@ def verify(lab: Lab) -> None:
 
     The tests expect what lab.yml says: a node that was given another mode has to be back first.
     """
-    found = status(lab)
-    if changed := [name for name in lab.topology.names if found.changed_web(name)]:
+    observed = status(lab)
+    if changed := [name for name in lab.topology.names if observed.changed_web(name)]:
         raise LabError(
             f"verify: {', '.join(changed)}: not in the mode or release of the last `fab deploy`:"
             " run that first"

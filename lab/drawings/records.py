@@ -46,7 +46,7 @@ class Wiring:
     back: Half | None
 
     @property
-    def together(self) -> bool:
+    def on_one_node(self) -> bool:
         """Whether one node holds all of it."""
         return self.back is None or {half.node for half in self.fronts} == {self.back.node}
 
@@ -56,7 +56,7 @@ class Wiring:
         if self.back is None:
             return True
         sources = {half.static and half.static.source for half in (*self.fronts, self.back)}
-        return self.together and len(sources) == 1
+        return self.on_one_node and len(sources) == 1
 
     @property
     def tunnel(self) -> bool:

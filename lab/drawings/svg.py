@@ -1,15 +1,15 @@
 """How a drawing looks: columns for the balancer, nginx, Django and the databases, as SVG text.
 
-Knows shapes, and nothing of what they stand for: lab/drawings/records.py says what to draw.
+lab/drawings/records.py says what to draw, lab/drawings/sheet.py how shapes are written.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
-from xml.etree import ElementTree
+from collections.abc import Iterable
 
 from lab.drawings.records import Box, Drawing, Half, Wiring
+from lab.drawings.sheet import Look, Sheet
 
 # Pixels: left edge and width of each column, and what lies around it.
 ENTRY, ENTRY_WIDTH = 16, 152
@@ -23,15 +23,8 @@ MIDDLE = (NGINX + HALF_WIDTH + DJANGO) / 2
 # Of the small text: on average, in whatever sans-serif face there is.
 CHARACTER = 6.4
 
-STYLE = """
-text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#44505c}
-.title{font-size:16px;font-weight:600;fill:#1c2733}
-.name{font-size:13px;font-weight:600;fill:#1c2733}
-.more{font-size:12px;font-weight:400;fill:#44505c}
-.mid{text-anchor:middle}
-.told{font-weight:600;fill:#1f5288}
-.card,.box{fill:#fff;stroke:#d5dbe1}
-.box{stroke:#5d7389}
+LOOK = Look(
+    light=""".box{stroke:#5d7389}
 .place{fill:#f5f7f9;stroke:#b9c3cd}
 .network,.tunnel{fill:#e4eef8;stroke:#a9c4de}
 .tunnel{stroke:none}
@@ -39,78 +32,24 @@ text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#44505c
 .copy,.static{stroke:#a0762a;stroke-width:1;stroke-dasharray:4 3}
 .data{stroke:#8795a3;stroke-width:1}
 .line-head{fill:#2d6199}.copy-head{fill:#a0762a}.data-head{fill:#8795a3}
-@media (prefers-color-scheme:dark){
-text,.more{fill:#b4c0cc}.title,.name{fill:#e8eef4}.told{fill:#93c2f0}
-.card,.box{fill:#12181f;stroke:#2c3742}.box{stroke:#7e94a9}.place{fill:#1a222b;stroke:#3f4d5a}
+""",
+    dark=""".box{stroke:#7e94a9}.place{fill:#1a222b;stroke:#3f4d5a}
 .network,.tunnel{fill:#1d3146;stroke:#365678}.tunnel{stroke:none}
 .line{stroke:#74abe2}.copy,.static{stroke:#d0a457}
 .line-head{fill:#74abe2}.copy-head{fill:#d0a457}
-}
-"""
-
-HEAD = {
-    "viewBox": "0 0 8 8",
-    "refX": "7",
-    "refY": "4",
-    "markerWidth": "8",
-    "markerHeight": "8",
-    "markerUnits": "userSpaceOnUse",
-    "orient": "auto-start-reverse",
-}
-
-
-class Sheet:
-    """An SVG that grows downwards; whatever is added later lies above."""
-
-    def __init__(self, title: str, description: str) -> None:
-        self.root = ElementTree.Element(
-            "svg", xmlns="http://www.w3.org/2000/svg", role="img", attrib={"aria-label": title}
-        )
-        ElementTree.SubElement(self.root, "title").text = title
-        ElementTree.SubElement(self.root, "desc").text = description
-        ElementTree.SubElement(self.root, "style").text = STYLE
-        definitions = ElementTree.SubElement(self.root, "defs")
-        for kind in ("line", "copy", "data"):
-            marker = ElementTree.SubElement(definitions, "marker", HEAD | {"id": kind})
-            ElementTree.SubElement(marker, "path", {"d": "M0 0 8 4 0 8z", "class": f"{kind}-head"})
-        self.card = self.rectangle("card", 0.5, 0.5, WIDTH - 1, 0)
-
-    def rectangle(
-        self, kind: str, x: float, y: float, width: float, height: float
-    ) -> ElementTree.Element:
-        shape = {"x": x, "y": y, "width": width, "height": height, "rx": 6}
-        return self._add("rect", kind, shape)
-
-    def text(self, kind: str, x: float, y: float, said: str, *more: str) -> None:
-        element = self._add("text", kind, {"x": x, "y": y})
-        element.text = said
-        for part in more:
-            ElementTree.SubElement(element, "tspan", {"dx": "8", "class": "more"}).text = part
-
-    def arrow(self, kind: str, *points: tuple[float, float], both: bool = False) -> None:
-        path = "M" + " ".join(f"{x:g} {y:g}" for x, y in points)
-        ends = {"marker-end": f"url(#{kind})"} | ({"marker-start": f"url(#{kind})"} if both else {})
-        self._add("path", kind, {"d": path} | ends)
-
-    def _add(self, tag: str, kind: str, attributes: Mapping[str, object]) -> ElementTree.Element:
-        written = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in attributes.items()}
-        return ElementTree.SubElement(self.root, tag, {"class": kind} | written)
-
-    def finished(self, height: float) -> str:
-        self.card.set("height", f"{height - 1:g}")
-        self.root.set("viewBox", f"0 0 {WIDTH} {height:g}")
-        ElementTree.indent(self.root, " ")
-        return ElementTree.tostring(self.root, encoding="unicode") + "\n"
+""",
+    arrows=("line", "copy", "data"),
+)
 
 
 def svg(drawing: Drawing) -> str:
     """The drawing as the text of an SVG file."""
-    sheet = Sheet(drawing.title, drawing.description)
+    sheet = Sheet(drawing.title, drawing.description, WIDTH, LOOK)
     sheet.text("title", MARGIN, 32, drawing.title)
     others = {box.title: box for box in drawing.others}
     y, middles, ends = float(TOP), list[float](), list[float]()
     for wiring in drawing.wirings:
-        row = Row(sheet, wiring, y, others)
+        row = ServiceRow(sheet, wiring, y, others)
         row.draw()
         middles += row.middles
         ends.append(row.middles[0])
@@ -122,7 +61,7 @@ def svg(drawing: Drawing) -> str:
     return sheet.finished(max(y - GAP, entry, data) + MARGIN)
 
 
-class Row:
+class ServiceRow:
     """One web service from y on: nginx's nodes one below the other, Django's beside them."""
 
     def __init__(self, sheet: Sheet, wiring: Wiring, y: float, others: dict[str, Box]) -> None:
@@ -132,7 +71,7 @@ class Row:
         self.box_height = max(_height(half.box, width) for half in halves)
         names = dict.fromkeys(half.node.title for half in halves)
         self.others = {name: others.pop(name) for name in names if name in others}
-        space = WIDE if wiring.together else HALF_WIDTH
+        space = WIDE if wiring.on_one_node else HALF_WIDTH
         extra = [len(_also(box, space)) for box in self.others.values()]
         self.static_height = 12 + LINE * (1 if wiring.shared else 2)
         network = 2 * NETWORK_PAD + 16 + self.box_height
@@ -145,7 +84,7 @@ class Row:
     _box_at = 30 + NETWORK_PAD + 16
 
     def draw(self) -> None:
-        if self.wiring.together:
+        if self.wiring.on_one_node:
             self._place(self.wiring.fronts[0], NGINX, WIDE, self.y, self.bottom)
         else:
             self._apart()

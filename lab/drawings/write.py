@@ -10,7 +10,7 @@ from lab.drawings.svg import svg
 from lab.engine.progress import say
 
 # Below the project.
-FOLDER = "docs/modes"
+DRAWINGS_FOLDER = "docs/modes"
 
 
 def draw(topology: Topology, folder: Path) -> int:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
-from threading import Event as Flag
+from threading import Event
 
 from lab.config.paths import REPORTS
 from lab.context import Lab
@@ -22,19 +22,19 @@ from lab.doctor.examine import examine
 from lab.doctor.status import status
 from lab.drills import evidence
 from lab.drills import report as reports
-from lab.drills.faults import Command, Fault, Make, Target, faults
+from lab.drills.faults import Action, Fault, Make, Target, faults
 from lab.drills.guard import Guard, guard, run
 from lab.drills.ledger import KINDS, Request, verdict
 from lab.drills.load import Load
 from lab.drills.picture import picture
-from lab.drills.report import Event, Report
+from lab.drills.report import Incident, Report
 from lab.drills.targets import targets
 from lab.engine.progress import say, together
 from lab.engine.ssh import wait_until
 from lab.errors import LabError
 from lab.plan.plans import WEB
 
-FOLDER = REPORTS / "drills"
+DRILL_REPORTS = REPORTS / "drills"
 PREFIX = "drill-"
 
 # Seconds. Until all is well, before a fault and after it was taken back; until the users are served
@@ -49,8 +49,8 @@ Chosen = Iterable[tuple[Fault, random.Random]]
 def known(lab: Lab) -> dict[str, Fault]:
     """Those that this lab can have."""
     without = {"registry"} if lab.topology.settings.registry else set()
-    found = faults(lab.topology.names)
-    return {name: fault for name, fault in found.items() if fault.role not in without}
+    every = faults(lab.topology.names)
+    return {name: fault for name, fault in every.items() if fault.role not in without}
 
 
 def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
@@ -58,7 +58,9 @@ def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
     with _locked(lab, f"drill {name}") as hold:
         if name == "soak":
             report = soak(lab, minutes, seed, hold)
-            (FOLDER / "soak.md").write_text(reports.table((*reports.each_event(report), report)))
+            (DRILL_REPORTS / "soak.md").write_text(
+                reports.table((*reports.each_incident(report), report))
+            )
             yield report
             return
         done: list[Report] = []
@@ -68,7 +70,7 @@ def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:
             patience = WELL_AFTER if done and not done[-1].well else WELL_BEFORE
             done.append(drill(lab, fault, patience))
             if name == "all":
-                (FOLDER / "all.md").write_text(reports.table(done))
+                (DRILL_REPORTS / "all.md").write_text(reports.table(done))
             yield done[-1]
 
 
@@ -124,19 +126,22 @@ def _run(
         raise LabError("drill: knows no stack's containers: `fab deploy` ends the stack")
     _wait_well(lab, patience)
     prefix = f"{PREFIX}{secrets.token_hex(4)}-"
-    with guard(FOLDER / "guard.log") as guarding, guarding.standing(forgetting(lab)) as accounts:
+    with (
+        guard(DRILL_REPORTS / "guard.log") as guarding,
+        guarding.standing(forgetting(lab)) as accounts,
+    ):
         with _ledger(name) as note:
             password = lab.secrets["django_admin_password"]
             load = Load(lab.topology.virtual_address, password, prefix, note)
             began = time.monotonic()
-            events, trouble = _strike_all(lab, load, guarding, chosen)
+            incidents, trouble = _strike_all(lab, load, guarding, chosen)
         say("drill", "comparing the ledger with what is there")
         try:
             result = verdict(load.requests, evidence.look(lab, load))
         except LabError as error:
             accounts.keep()
             raise LabError("\n".join(filter(None, (trouble, str(error))))) from None
-        report = _since(began, Report(name, events, tuple(load.requests), result, seed, trouble))
+        report = _since(began, Report(name, incidents, tuple(load.requests), result, seed, trouble))
         _write(report)
         if not report.well:
             say("drill", f"the accounts {prefix}* stay, for whoever looks into it")
@@ -146,32 +151,34 @@ def _run(
 
 def _strike_all(
     lab: Lab, load: Load, guarding: Guard, chosen: Chosen
-) -> tuple[tuple[Event, ...], str]:
-    """The events, and what kept the lab from getting well again after the last of them."""
-    events: list[Event] = []
+) -> tuple[tuple[Incident, ...], str]:
+    """The incidents, and what kept the lab from getting well again after the last of them."""
+    incidents: list[Incident] = []
     with load.running():
         try:
             _wait_served(load, time.monotonic())
             for fault, chance in chosen:
-                events.append(_strike(lab, load, guarding, fault, chance))
+                incidents.append(_strike(lab, load, guarding, fault, chance))
         except LabError as error:
-            return tuple(events), str(error)
-    return tuple(events), ""
+            return tuple(incidents), str(error)
+    return tuple(incidents), ""
 
 
-def _strike(lab: Lab, load: Load, guarding: Guard, fault: Fault, chance: random.Random) -> Event:
+def _strike(lab: Lab, load: Load, guarding: Guard, fault: Fault, chance: random.Random) -> Incident:
     hit = targets(lab, fault.role, chance)
     with _prepared(lab, load, guarding, fault, hit):
         return _inject(lab, load, guarding, fault, hit)
 
 
-def _inject(lab: Lab, load: Load, guarding: Guard, fault: Fault, hit: tuple[Target, ...]) -> Event:
+def _inject(
+    lab: Lab, load: Load, guarding: Guard, fault: Fault, hit: tuple[Target, ...]
+) -> Incident:
     said = f"{', '.join(map(str, hit))} {fault.what}"
     with guarding.standing(_commands(fault.undo, hit)):
         injected = time.monotonic()
         say("drill", said)
         commands = _commands(fault.do, hit)
-        together({str(number): partial(run, one) for number, one in enumerate(commands)})
+        together({str(number): partial(run, command) for number, command in enumerate(commands)})
         _last(load, time.monotonic(), SHORTEST if fault.outage else LONGEST)
         undoing = time.monotonic()
         say("drill", f"is taken back after {undoing - injected:.1f} s")
@@ -181,7 +188,7 @@ def _inject(lab: Lab, load: Load, guarding: Guard, fault: Fault, hit: tuple[Targ
     well = time.monotonic()
     say("drill", f"all is well {well - undoing:.1f} s later")
     _wait_served(load, well)
-    return Event(fault.name, said, injected, undoing, undone, well)
+    return Incident(fault.name, said, injected, undoing, undone, well)
 
 
 @contextmanager
@@ -210,11 +217,11 @@ def _prepared(
 
 
 def _small_disks(hit: tuple[Target, ...]) -> frozenset[str]:
-    return frozenset(disks.small_disk_name(one.node, one.container) for one in hit)
+    return frozenset(disks.small_disk_name(target.node, target.container) for target in hit)
 
 
-def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Command, ...]:
-    return tuple(dict.fromkeys(command for one in hit for command in make(one)))
+def _commands(make: Make, hit: tuple[Target, ...]) -> tuple[Action, ...]:
+    return tuple(dict.fromkeys(command for target in hit for command in make(target)))
 
 
 def _last(load: Load, struck: float, longest: float) -> None:
@@ -247,9 +254,13 @@ def not_well(
     away, the next fault would take the majority.
     expected: checks that may fail.
     """
-    found = {one.check: one.evidence for one in diagnose(checks) if one.check != machine.NAME}
-    found |= {c.name: c.failure.evidence for c in checks if c.failure and c.name in servers}
-    return [f"{name}: {evidence}" for name, evidence in found.items() if name not in expected]
+    evidence_of = {
+        finding.check: finding.evidence
+        for finding in diagnose(checks)
+        if finding.check != machine.NAME
+    }
+    evidence_of |= {c.name: c.failure.evidence for c in checks if c.failure and c.name in servers}
+    return [f"{name}: {evidence}" for name, evidence in evidence_of.items() if name not in expected]
 
 
 def _wait_well(lab: Lab, seconds: float, expected: frozenset[str] = frozenset()) -> None:
@@ -277,24 +288,32 @@ def _since(began: float, report: Report) -> Report:
     def since(moment: float) -> float:
         return round(moment - began, 3)
 
-    events = (
-        Event(one.fault, one.said, *map(since, (one.injected, one.undoing, one.undone, one.well)))
-        for one in report.events
+    incidents = (
+        replace(
+            incident,
+            injected=since(incident.injected),
+            undoing=since(incident.undoing),
+            undone=since(incident.undone),
+            well=since(incident.well),
+        )
+        for incident in report.incidents
     )
     requests = (replace(one, began=since(one.began)) for one in report.requests)
-    return replace(report, events=tuple(events), requests=tuple(requests))
+    return replace(report, incidents=tuple(incidents), requests=tuple(requests))
 
 
 def _write(report: Report) -> None:
-    (FOLDER / f"{report.name}.txt").write_text(reports.text(report) + "\n")
-    (FOLDER / f"{report.name}.json").write_text(json.dumps(reports.as_json(report), indent=2))
-    (FOLDER / f"{report.name}.svg").write_text(picture(report))
+    (DRILL_REPORTS / f"{report.name}.txt").write_text(reports.text(report) + "\n")
+    (DRILL_REPORTS / f"{report.name}.json").write_text(
+        json.dumps(reports.as_json(report), indent=2)
+    )
+    (DRILL_REPORTS / f"{report.name}.svg").write_text(picture(report))
 
 
 @contextmanager
 def _ledger(name: str) -> Iterator[Callable[[Request], None]]:
     """Each request is in the file as soon as it was answered, whatever ends the drill."""
-    with (FOLDER / f"{name}.ledger.jsonl").open("w", buffering=1) as ledger:
+    with (DRILL_REPORTS / f"{name}.ledger.jsonl").open("w", buffering=1) as ledger:
 
         def note(request: Request) -> None:
             ledger.write(json.dumps(asdict(request)) + "\n")
@@ -302,13 +321,13 @@ def _ledger(name: str) -> Iterator[Callable[[Request], None]]:
         yield note
 
 
-def forgetting(lab: Lab) -> tuple[Command, ...]:
+def forgetting(lab: Lab) -> tuple[Action, ...]:
     """Removes what any drill's users have left."""
     for node in lab.topology.names:
         for running in lab.nodes[node].observe().running:
             if running.service in WEB and running.service != "nginx":
                 remove = ("python", "manage.py", "remove_accounts", PREFIX)
-                return (Command(node, ("docker", "exec", running.name, *remove)),)
+                return (Action(node, ("docker", "exec", running.name, *remove)),)
     raise LabError("drill: no Django runs: `fab up`")
 
 
@@ -318,7 +337,7 @@ def _locked(lab: Lab, task: str) -> Iterator[Callable[[], None]]:
 
     Yields what takes the lock again then. Raises LabError if somebody else was faster.
     """
-    lost = Flag()
+    lost = Event()
     with ExitStack() as held:
 
         def hold() -> None:

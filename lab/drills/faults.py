@@ -29,17 +29,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """node: empty for this machine."""
+class Action:
+    """A command that does a fault or takes it back. node: empty for this machine."""
 
     node: str
     argv: tuple[str, ...]
 
 
-Make = Callable[[Target], tuple[Command, ...]]
+Make = Callable[[Target], tuple[Action, ...]]
 
 
-def _nothing(_: Target) -> tuple[Command, ...]:
+def _nothing(_: Target) -> tuple[Action, ...]:
     return ()
 
 
@@ -59,9 +59,9 @@ class Fault:
     outage: bool = False
 
 
-def shell(target: Target, script: str, *arguments: str) -> tuple[Command, ...]:
+def shell(target: Target, script: str, *arguments: str) -> tuple[Action, ...]:
     argv = ("bash", "-euc", dedent(script), "bash", *arguments)
-    return (Command(target.node, argv),)
+    return (Action(target.node, argv),)
 
 
 def _on_container(script: str) -> Make:
@@ -69,7 +69,7 @@ def _on_container(script: str) -> Make:
 
 
 def _machine(*argv: str) -> Make:
-    return lambda target: (Command("", (*argv, _container_of(target))),)
+    return lambda target: (Action("", (*argv, _container_of(target))),)
 
 
 def _container_of(target: Target) -> str:
@@ -106,7 +106,7 @@ OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
 
 def _small_disk(action: str) -> Make:
     """provision/node/sbin/lab-small-disk"""
-    return lambda target: (Command(target.node, ("lab-small-disk", action, target.container)),)
+    return lambda target: (Action(target.node, ("lab-small-disk", action, target.container)),)
 
 
 # The primary hands its role over when it is stopped for its other disk, and gets it back.
@@ -151,7 +151,7 @@ for hook in PREROUTING OUTPUT; do iptables -w -t raw -I $hook -j {CHAIN}; done
     return lambda target: shell(target, script, *target.peers)
 
 
-def _mend(target: Target) -> tuple[Command, ...]:
+def _mend(target: Target) -> tuple[Action, ...]:
     return shell(target, MEND)
 
 
@@ -209,11 +209,11 @@ if [ "$(docker inspect --format '{{.State.Paused}}' "$1")" = true ]; then docker
 
 OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     # As a person would bring it up again, whatever else is down.
-    "off": ("lost power", _machine("docker", "kill"), lambda _: (Command("", ("vagrant", "up")),)),
+    "off": ("lost power", _machine("docker", "kill"), lambda _: (Action("", ("vagrant", "up")),)),
     "frozen": (
         "froze",
         _machine("docker", "pause"),
-        lambda target: (Command("", ("sh", "-c", UNFREEZE, "sh", _container_of(target))),),
+        lambda target: (Action("", ("sh", "-c", UNFREEZE, "sh", _container_of(target))),),
     ),
     "docker-restarted": (
         "had its Docker daemon restarted",
@@ -243,23 +243,23 @@ SMALL_ROLES = ("keepalived", "registry")
 
 def faults(nodes: Iterable[str]) -> dict[str, Fault]:
     """By name. A whole node is a role of its own."""
-    found = [
+    every = [
         Fault(f"{role}-{kind}", role, *made)
         for role in CONTAINER_ROLES
         for kind, made in OF_CONTAINERS.items()
     ]
-    found += [
+    every += [
         Fault(f"{role}-{kind}", role, *made)
         for role in NETWORK_ROLES
         for kind, made in OF_NETWORKS.items()
     ]
-    found += [
+    every += [
         Fault(f"{role}-disk-full", role, *DISK_FULL, prepare, OFF_SMALL_DISK)
         for role, prepare in DISK_ROLES.items()
     ]
-    found += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
-    found += [
+    every += [Fault(f"{role}-killed", role, *OF_CONTAINERS["killed"]) for role in SMALL_ROLES]
+    every += [
         Fault(f"{node}-{kind}", node, *made) for node in nodes for kind, made in OF_NODES.items()
     ]
-    found.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"], outage=True))
-    return {fault.name: fault for fault in found}
+    every.append(Fault("power-cut", EVERY_NODE, *OF_NODES["off"], outage=True))
+    return {fault.name: fault for fault in every}

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from lab.config.paths import FOLDER
-from lab.drills.faults import Command
+from lab.drills.faults import Action
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
@@ -49,7 +49,7 @@ class Guard:
         self._process = process
 
     @contextmanager
-    def standing(self, undo: tuple[Command, ...]) -> Iterator[Standing]:
+    def standing(self, undo: tuple[Action, ...]) -> Iterator[Standing]:
         """Takes it back when the block is left, or when this program ends, unless it was kept.
 
         Raises LabError with what could not be taken back, which after Ctrl-C is only said.
@@ -101,7 +101,7 @@ def guard(log: Path) -> Iterator[Guard]:
         yield Guard(process)
 
 
-def take_back(undo: tuple[Command, ...], seconds: float = PATIENCE) -> None:
+def take_back(undo: tuple[Action, ...], seconds: float = PATIENCE) -> None:
     """Runs the commands, those of different machines at the same time."""
     places = dict.fromkeys(command.node for command in undo)
     together(
@@ -114,12 +114,12 @@ def take_back(undo: tuple[Command, ...], seconds: float = PATIENCE) -> None:
     )
 
 
-def _in_turn(commands: list[Command], seconds: float) -> None:
+def _in_turn(commands: list[Action], seconds: float) -> None:
     for command in commands:
         _until_done(command, seconds)
 
 
-def _until_done(command: Command, seconds: float) -> None:
+def _until_done(command: Action, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -132,7 +132,7 @@ def _until_done(command: Command, seconds: float) -> None:
             return
 
 
-def run(command: Command) -> str:
+def run(command: Action) -> str:
     """Standard output. Waits for a command of a killed drill that still runs there.
 
     Raises LabError if it fails, or takes longer than LONGEST.
@@ -154,11 +154,11 @@ def run(command: Command) -> str:
 
 
 def main() -> int:
-    standing: list[tuple[Command, ...]] = []
+    standing: list[tuple[Action, ...]] = []
     for line in sys.stdin:
         message, answer = json.loads(line), READY
         if isinstance(message, list):
-            standing.append(tuple(Command(one["node"], tuple(one["argv"])) for one in message))
+            standing.append(tuple(Action(one["node"], tuple(one["argv"])) for one in message))
         else:
             undo = standing.pop()
             answer = _tried(undo) if message == BACK else READY
@@ -178,7 +178,7 @@ def _answer(answer: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tried(undo: tuple[Command, ...]) -> str:
+def _tried(undo: tuple[Action, ...]) -> str:
     try:
         take_back(undo)
     except LabError as error:

@@ -20,7 +20,7 @@ from typing import Any
 
 from lab.drills.ledger import Request
 from lab.errors import LabError
-from lab.visitor.client import Answer, Client, hidden
+from lab.visitor.client import Client, Response, hidden
 from lab.visitor.journey import style_sheets
 
 # Seconds that a user waits for an answer: longer than any time-out behind the balancer.
@@ -29,7 +29,7 @@ PATIENCE = 30.0
 # second. So many that some come anew while those of the last eight seconds still wait, or it would
 # be their patience that is measured. An account without a password costs no hash; a session costs
 # one, half a core's second.
-USERS = (("read", 40, 5.0), ("post", 24, 3.0), ("account", 24, 3.0), ("session", 4, 0.5))
+WORKLOAD = (("read", 40, 5.0), ("post", 24, 3.0), ("account", 24, 3.0), ("session", 4, 0.5))
 NEW_ACCOUNT = "/admin/auth/user/add/"
 NEW_POST = "/posts/create"
 SIGN_IN = "/accounts/login/"
@@ -59,7 +59,7 @@ class Load:
         self._unsent: deque[tuple[str, dict[str, str]]] = deque()
         self._done = Event()
         # Each user's, held while it acts; and when those who wait for an answer asked.
-        self._acting = [Lock() for _, users, _ in USERS for _ in range(users)]
+        self._acting = [Lock() for _, users, _ in WORKLOAD for _ in range(users)]
         self._waiting: dict[int, float] = {}
         self._errors: list[Exception] = []
         self._admin = self._signed_in("admin", admin_password)
@@ -87,7 +87,7 @@ class Load:
                 target=self._go_on,
                 args=(getattr(self, f"_{act}"), number / rate, users / rate, next(acting)),
             )
-            for act, users, rate in USERS
+            for act, users, rate in WORKLOAD
             for number in range(users)
         ]
         for thread in threads:
@@ -219,7 +219,7 @@ def next_due(due: float, pause: float, now: float) -> float:
     return due + pause * (max(0.0, now - due) // pause + 1)
 
 
-def _require(client: Client, act: Callable[[], Answer], advice: str = "`fab doctor`") -> None:
+def _require(client: Client, act: Callable[[], Response], advice: str = "`fab doctor`") -> None:
     """Raises LabError unless a form is accepted, as it has to be before the users begin."""
     try:
         status, _, _ = act()

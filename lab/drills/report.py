@@ -11,7 +11,7 @@ from lab.drills.ledger import KINDS, READS, WRITES, Request, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Incident:
     """One fault, with seconds since the drill began. said: what was done to whom; undoing, undone:
     when it was begun to be taken back, and was; well: when the doctor found nothing any more."""
 
@@ -29,7 +29,7 @@ class Report:
     kept the lab from getting well again, which ended the drill."""
 
     name: str
-    events: tuple[Event, ...]
+    incidents: tuple[Incident, ...]
     requests: tuple[Request, ...]
     verdict: Verdict
     seed: int | None = None
@@ -52,7 +52,7 @@ class Report:
     def slowest(self) -> float:
         return max((one.seconds for one in self.requests), default=0.0)
 
-    def without(self, kinds: Sequence[str], event: Event) -> float:
+    def without(self, kinds: Sequence[str], incident: Incident) -> float:
         """Seconds without one of these kinds, if they began before it was undone, and however
         long after that they ended: the worst kind's.
 
@@ -62,9 +62,9 @@ class Report:
         return max(
             longest_gap(
                 (one.ended for one in self.requests if one.kind == kind and not one.wrong),
-                event.injected,
-                event.undone,
-                event.well,
+                incident.injected,
+                incident.undone,
+                incident.well,
             )
             for kind in kinds
         )
@@ -86,11 +86,11 @@ HEADER = (
 
 
 def row(report: Report) -> tuple[str, ...]:
-    """The worst event's figures; none of one that the lab did not get over."""
-    events = report.events
+    """The worst incident's figures; none of one that the lab did not get over."""
+    incidents = report.incidents
 
     def worst(*kinds: str) -> str:
-        return _most(report.without(kinds, event) for event in events)
+        return _most(report.without(kinds, incident) for incident in incidents)
 
     total = len(report.requests)
     failed = sum(report.failed.values())
@@ -103,7 +103,9 @@ def row(report: Report) -> tuple[str, ...]:
         f"{report.slowest:.1f}",
         str(len(report.verdict.lost)),
         str(len(report.verdict.duplicated)),
-        "not well" if report.trouble else _most(event.well - event.undoing for event in events),
+        "not well"
+        if report.trouble
+        else _most(incident.well - incident.undoing for incident in incidents),
     )
 
 
@@ -111,13 +113,15 @@ def _most(seconds: Iterable[float]) -> str:
     return f"{most:.1f}" if (most := max(seconds, default=None)) is not None else ""
 
 
-def each_event(report: Report) -> Iterator[Report]:
-    """A soak's report as one for each event, with the requests until the next one; what was lost
+def each_incident(report: Report) -> Iterator[Report]:
+    """A soak's report as one for each incident, with the requests until the next one; what was lost
     is known of the whole alone."""
-    ends = (*(event.injected for event in report.events), inf)[1:]
-    for event, end in zip(report.events, ends, strict=True):
-        during = (one for one in report.requests if event.injected < one.ended <= end)
-        yield replace(report, name=event.fault, events=(event,), requests=tuple(during), trouble="")
+    ends = (*(incident.injected for incident in report.incidents), inf)[1:]
+    for incident, end in zip(report.incidents, ends, strict=True):
+        during = (one for one in report.requests if incident.injected < one.ended <= end)
+        yield replace(
+            report, name=incident.fault, incidents=(incident,), requests=tuple(during), trouble=""
+        )
 
 
 def table(reports: Iterable[Report]) -> str:
@@ -129,13 +133,13 @@ def table(reports: Iterable[Report]) -> str:
 def text(report: Report) -> str:
     """For a person at a terminal."""
     lines = [f"{report.name}" + (f", seed {report.seed}" if report.seed is not None else "")]
-    for event in report.events:
+    for incident in report.incidents:
         lines += [
-            f"  {event.injected:6.1f} s  {event.said}",
-            f"  {event.undoing:6.1f} s  taken back; full health"
-            f" {event.well - event.undoing:.1f} s later",
+            f"  {incident.injected:6.1f} s  {incident.said}",
+            f"  {incident.undoing:6.1f} s  taken back; full health"
+            f" {incident.well - incident.undoing:.1f} s later",
             "           without "
-            + ", ".join(f"{kind} {report.without((kind,), event):.1f} s" for kind in KINDS),
+            + ", ".join(f"{kind} {report.without((kind,), incident):.1f} s" for kind in KINDS),
         ]
     failed = sum(report.failed.values())
     lines.append(
@@ -161,9 +165,9 @@ def as_json(report: Report) -> dict[str, object]:
         "drill": report.name,
         "seed": report.seed,
         "events": [
-            asdict(event)
-            | {"without": {kind: round(report.without((kind,), event), 3) for kind in KINDS}}
-            for event in report.events
+            asdict(incident)
+            | {"without": {kind: round(report.without((kind,), incident), 3) for kind in KINDS}}
+            for incident in report.incidents
         ],
         "requests": len(report.requests),
         "failed": dict(report.failed),

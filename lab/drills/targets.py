@@ -55,6 +55,6 @@ def _container(lab: Lab, node: str, service: str) -> Target:
     names = {"nginx": FRONTS, "django": BACKS}.get(service, {service})
     for container in planned:
         if container.service in names:
-            found = _node(lab, node)
-            return Target(node, found.machine, container.name, container.limit.cpus, found.peers)
+            whole = _node(lab, node)
+            return Target(node, whole.machine, container.name, container.limit.cpus, whole.peers)
     raise LabError(f"{node}: lab.yml has no {service} there")

@@ -46,10 +46,10 @@ def _apply(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool
     go_on()
     part = plan.only(services)
     with node.changing:
-        found = node.observe(part)
-        due = difference(plan, found, services)
+        observation = node.observe(part)
+        due = difference(plan, observation, services)
         _carry_out(node, due)
-    return bool(due.files or due.steps), not due.steps and not _ill(part, found)
+    return bool(due.files or due.steps), not due.steps and not _ill(part, observation)
 
 
 def _carry_out(node: Node, due: Difference) -> None:
@@ -100,15 +100,15 @@ def wait_healthy(
         return
 
     def look() -> dict[str, str]:
-        found = node.observe()
+        observation = node.observe()
         for container in part.containers:
-            running = found.containers.get(container.name)
+            running = observation.containers.get(container.name)
             if running and running.restarts >= HOPELESS_RESTARTS:
                 raise RemoteError(
                     f"{node.name}: {running.name} ends again and again;"
                     f" {end_of_log(node, running.name)}"
                 )
-        return _ill(part, found)
+        return _ill(part, observation)
 
     def advice(ill: dict[str, str]) -> str:
         return end_of_log(node, next(iter(ill)))
@@ -117,9 +117,9 @@ def wait_healthy(
     wait_until(subject, look, lambda ill: not ill, seconds=seconds, advice=advice)
 
 
-def _ill(plan: Plan, found: Observation) -> dict[str, str]:
+def _ill(plan: Plan, observation: Observation) -> dict[str, str]:
     """The plan's containers that are not healthy, and how they are."""
-    ill = {c.name: _illness(found.containers.get(c.name)) for c in plan.containers}
+    ill = {c.name: _illness(observation.containers.get(c.name)) for c in plan.containers}
     return {name: illness for name, illness in ill.items() if illness}
 
 

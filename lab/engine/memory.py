@@ -61,11 +61,11 @@ KILLED_STEP = re.compile(
 JAVA = "java.lang.OutOfMemoryError"
 
 
-def told(node: str, name: str, found: str) -> str:
+def told(node: str, name: str, printed: str) -> str:
     """What LOOK printed of a container, for people; empty if nothing was killed."""
-    if not found:
+    if not printed:
         return ""
-    words = dict(line.partition(" ")[::2] for line in found.splitlines())
+    words = dict(line.partition(" ")[::2] for line in printed.splitlines())
     key = words.get("service") or name.removeprefix("scratch-")
     limit = int(words.get("limit") or 0) // 2**20
     if int(words.get("kills") or 0):
@@ -73,7 +73,7 @@ def told(node: str, name: str, found: str) -> str:
     ended = words.get("state") != "running"
     if (ended and words.get("ended") == "true") or "killed" in words:
         return f"{node}: {name} was {killed(key, limit)}"
-    if java := re.search(rf"^{JAVA}.*", found, re.MULTILINE):
+    if java := re.search(rf"^{JAVA}.*", printed, re.MULTILINE):
         return f"{node}: {name}: {': '.join(out_of_java(java[0], key, limit))}"
     if ended and words.get("status") == str(KILLED_STATUS):
         return f"{node}: {name} was {killed_by_somebody(key, limit)}"

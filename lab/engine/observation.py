@@ -74,21 +74,21 @@ class Observation:
 
 def observation(answer: str) -> Observation:
     """Reads what `observe` (provision/node/lab_node/observe.py) printed on a node."""
-    found = json.loads(answer)
+    printed = json.loads(answer)
     own: list[Any] = []
     tasks: list[Any] = []
-    for inspected in found["containers"]:
+    for inspected in printed["containers"]:
         (tasks if TASK in inspected["Config"]["Labels"] else own).append(inspected)
     return Observation(
         containers={c.name: c for c in map(_running, own)},
         tasks={c.name: c for c in map(_running, tasks)},
-        stack=found["stack"],
-        networks=frozenset(found["networks"]),
-        disposable_volumes=frozenset(found["disposable_volumes"]),
-        volumes=frozenset(found["volumes"]),
-        images=frozenset(found["images"]),
-        folders=frozenset(found["folders"]),
-        files=found["files"],
+        stack=printed["stack"],
+        networks=frozenset(printed["networks"]),
+        disposable_volumes=frozenset(printed["disposable_volumes"]),
+        volumes=frozenset(printed["volumes"]),
+        images=frozenset(printed["images"]),
+        folders=frozenset(printed["folders"]),
+        files=printed["files"],
     )
 
 

@@ -139,8 +139,8 @@ class Node:
 
     def killed(self, container: str) -> str:
         """That a container, or a process of it, was killed for memory; empty if none was."""
-        _, found, _ = self.attempt("bash", "-c", memory.LOOK, "bash", container)
-        return memory.told(self.name, container, found)
+        _, printed, _ = self.attempt("bash", "-c", memory.LOOK, "bash", container)
+        return memory.told(self.name, container, printed)
 
     def lines(self, *argv: str, text: str = "", seconds: float | None = None) -> Iterator[str]:
         """The output of a command run as root, line by line as it comes.

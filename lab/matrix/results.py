@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from lab.config.modes import MODES, OVERLAY
+from lab.drawings import charts
+from lab.drawings.charts import Bar
 from lab.errors import LabError
 
 # As in a mode's row: what nginx reaches Django by, where both find files, published ports.
@@ -16,7 +17,7 @@ PATHS = ("static", "health", "list")
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Measurement:
     """requests: per second; p50, p99: milliseconds; errors: answers that were no success."""
 
     requests: float
@@ -35,14 +36,14 @@ class Result:
 
     mode: str
     journey: list[str]
-    load: dict[str, Load]
+    load: dict[str, Measurement]
     start: float
     memory: float
     without_static: float
     without_pages: float
 
 
-def parse_wrk(output: str) -> Load:
+def parse_wrk(output: str) -> Measurement:
     """Reads what `wrk --latency` printed. Raises LabError if it is something else."""
     requests = re.search(r"Requests/sec:\s+([\d.]+)", output)
     p50, p99 = (re.search(rf"{share}%\s+([\d.]+)(us|ms|s)", output) for share in (50, 99))
@@ -54,11 +55,11 @@ def parse_wrk(output: str) -> Load:
     )
     errors = int(bad[1]) if bad else 0
     errors += sum(map(int, sockets.groups())) if sockets else 0
-    return Load(float(requests[1]), _milliseconds(p50), _milliseconds(p99), errors)
+    return Measurement(float(requests[1]), _milliseconds(p50), _milliseconds(p99), errors)
 
 
-def _milliseconds(found: re.Match[str]) -> float:
-    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+def _milliseconds(match: re.Match[str]) -> float:
+    return float(match[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[match[2]]
 
 
 HEADER = (
@@ -89,7 +90,7 @@ def _between(mode: str) -> tuple[str, str, str]:
     return row.way, row.files, row.ports
 
 
-def _load(load: Load) -> str:
+def _load(load: Measurement) -> str:
     errors = f", {load.errors} errors" if load.errors else ""
     return f"{load.requests:.0f}, {load.p50:.1f}/{load.p99:.1f}{errors}"
 
@@ -112,43 +113,18 @@ def second_host(results: Sequence[Result]) -> str:
     )
 
 
-BAR, GAP, LABEL, WIDTH = 16, 26, 130, 620
-
-
 def picture(results: Sequence[Result]) -> str:
     """Requests per second of each path and mode as bars, each path on its own scale: SVG."""
-    height = len(PATHS) * (30 + len(results) * GAP) + 10
-    svg = ElementTree.Element(
-        "svg",
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {LABEL + WIDTH + 180} {height}",
-        style="font: 13px system-ui, sans-serif; background: #fff",
+    return charts.bars(
+        "Requests per second in each mode",
+        {
+            f"{path}: requests/s (p50 ms)": [
+                _bar(result.mode, result.load[path]) for result in results
+            ]
+            for path in PATHS
+        },
     )
-    ElementTree.SubElement(svg, "title").text = "Requests per second in each mode"
-    top = 10
-    for path in PATHS:
-        most = max((result.load[path].requests for result in results), default=1.0) or 1.0
-        _text(svg, 0, top + 14, f"{path}: requests/s (p50 ms)", weight="600")
-        top += 30
-        for result in results:
-            load = result.load[path]
-            width = WIDTH * load.requests / most
-            _text(svg, 0, top + 12, result.mode)
-            ElementTree.SubElement(
-                svg,
-                "rect",
-                x=str(LABEL),
-                y=str(top),
-                width=f"{width:.1f}",
-                height=str(BAR),
-                fill="#2f6f8f",
-            )
-            _text(svg, LABEL + width + 6, top + 12, f"{load.requests:.0f} ({load.p50:.1f})")
-            top += GAP
-    return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
-def _text(svg: ElementTree.Element, x: float, y: float, text: str, weight: str = "400") -> None:
-    found = ElementTree.SubElement(svg, "text", x=f"{x:.1f}", y=f"{y:.1f}", fill="#222")
-    found.set("font-weight", weight)
-    found.text = text
+def _bar(mode: str, load: Measurement) -> Bar:
+    return Bar(mode, load.requests, f"{load.requests:.0f} ({load.p50:.1f})")

@@ -24,7 +24,7 @@ from lab.deploy.publishing import WEB_IMAGES, prepare
 from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
-from lab.matrix.results import Load, Result
+from lab.matrix.results import Measurement, Result
 from lab.plan.plans import WEB
 from lab.release.releases import Release
 from lab.visitor.client import Client, status_of, wait_ready
@@ -56,7 +56,7 @@ def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
             if mode in done:
                 say("lab", f"{mode}: measured by the run that was cut off")
                 continue
-            done[mode] = _one(lab, release, mode, seconds)
+            done[mode] = _measured(lab, release, mode, seconds)
             _record(release, seconds, done)
     finally:
         _back(lab, release)
@@ -76,9 +76,10 @@ def _recorded(release: Release, seconds: int) -> dict[str, Result]:
         return {}
     return {
         mode: Result(
-            **found | {"load": {path: Load(**load) for path, load in found["load"].items()}}
+            **recorded
+            | {"load": {path: Measurement(**load) for path, load in recorded["load"].items()}}
         )
-        for mode, found in record["results"].items()
+        for mode, recorded in record["results"].items()
     }
 
 
@@ -90,7 +91,7 @@ def _record(release: Release, seconds: int, done: dict[str, Result]) -> None:
     fresh.replace(RECORD)
 
 
-def _one(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
+def _measured(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
     say("lab", f"{mode}: switching")
     with _switched(lab, release, mode) as (address, start, nodes):
         journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_probe_password"])
@@ -150,8 +151,8 @@ def _chosen(lab: Lab, mode: str) -> tuple[Lab, WebService]:
 
 def _memory(lab: Lab, node: str) -> float:
     """MiB that the web containers of a node use, as `docker stats` tells."""
-    found = lab.nodes[node].observe().running
-    names = [running.name for running in found if running.service in WEB]
+    containers = lab.nodes[node].observe().running
+    names = [running.name for running in containers if running.service in WEB]
     if not names:
         return 0.0
     form = ("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}")
@@ -166,7 +167,7 @@ def _mebibytes(usage: str) -> float:
     return 0.0
 
 
-def _loads(address: str, client: Client, seconds: int) -> dict[str, Load]:
+def _loads(address: str, client: Client, seconds: int) -> dict[str, Measurement]:
     _, _, page = client.get("/posts/")
     if "Your posts" not in page:
         raise LabError(f"matrix: {address}: the list is not that of a signed-in user")
@@ -174,7 +175,7 @@ def _loads(address: str, client: Client, seconds: int) -> dict[str, Load]:
     return {name: _wrk(address, path, client, seconds) for name, path in paths.items()}
 
 
-def _wrk(address: str, path: str, client: Client, seconds: int) -> Load:
+def _wrk(address: str, path: str, client: Client, seconds: int) -> Measurement:
     """Straight to nginx, so that the wirings differ and the balancer does not count."""
     with NamedTemporaryFile("w", suffix=".lua") as script:
         # A file that others can't read: on the command line they could read the session.

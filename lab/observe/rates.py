@@ -19,17 +19,17 @@ SILENT = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Samples:
     """The last two samples of a node. trouble: why there is no new one; empty if there is."""
 
     before: Sample | None = None
     now: Sample | None = None
     trouble: str = ""
 
-    def then(self, sample: Sample) -> Seen:
+    def then(self, sample: Sample) -> Samples:
         if "error" in sample:
-            return Seen(self.before, self.now, str(sample["error"]))
-        return Seen(self.now, sample)
+            return Samples(self.before, self.now, str(sample["error"]))
+        return Samples(self.now, sample)
 
     @property
     def seconds(self) -> float:
@@ -61,26 +61,28 @@ SITE = (
 NODES = ("node", "container", "state", "CPU %", "MiB", "")
 
 
-def site(seen: Mapping[str, Seen]) -> list[Row]:
+def site(seen: Mapping[str, Samples]) -> list[Row]:
     """What the balancers count together: all of the web, and each of its servers."""
-    balancers = [one for one in seen.values() if not one.trouble and _statistics(one.now)]
-    keys = dict.fromkeys(key for one in balancers for key in _statistics(one.now))
+    balancers = [
+        samples for samples in seen.values() if not samples.trouble and _statistics(samples.now)
+    ]
+    keys = dict.fromkeys(key for samples in balancers for key in _statistics(samples.now))
     rows = [_site_row(balancers, key, "all") for key in keys if key == ("web", "FRONTEND")]
     servers = [key for key in keys if key[0] == "nginx" and key[1] != "BACKEND"]
     return rows + [_site_row(balancers, key, f"nginx on {key[1]}") for key in servers]
 
 
 def _statistics(sample: Sample | None) -> dict[tuple[str, str], Mapping[str, str]]:
-    found = sample.get("haproxy") if sample else None
-    if not isinstance(found, list):
+    statistics = sample.get("haproxy") if sample else None
+    if not isinstance(statistics, list):
         return {}
-    return {(row["pxname"], row["svname"]): row for row in found}
+    return {(row["pxname"], row["svname"]): row for row in statistics}
 
 
-def _site_row(balancers: list[Seen], key: tuple[str, str], name: str) -> Row:
+def _site_row(balancers: list[Samples], key: tuple[str, str], name: str) -> Row:
     requests = ("req_tot",) if key[1] == "FRONTEND" else ("stot",)
     counters = (requests, ("hrsp_4xx",), ("hrsp_5xx",), ("econ", "eresp"), ("wretr",))
-    rows = [row for one in balancers if (row := _statistics(one.now).get(key))]
+    rows = [row for balancer in balancers if (row := _statistics(balancer.now).get(key))]
     states = "/".join(dict.fromkeys(row["status"] for row in rows))
     rates = [_sum_of_rates(balancers, key, names) for names in counters]
     queue, total = (str(_sum(rows, names)) for names in (("qcur",), requests))
@@ -92,7 +94,7 @@ def _sum(rows: Iterable[Mapping[str, str]], names: tuple[str, ...]) -> int:
     return sum(int(row[name] or 0) for row in rows for name in names)
 
 
-def _sum_of_rates(balancers: list[Seen], key: tuple[str, str], names: tuple[str, ...]) -> str:
+def _sum_of_rates(balancers: list[Samples], key: tuple[str, str], names: tuple[str, ...]) -> str:
     rates = [
         rate
         for one in balancers
@@ -107,55 +109,59 @@ def _count(sample: Sample | None, key: tuple[str, str], names: tuple[str, ...]) 
     return _sum([row], names) if row else None
 
 
-def _rate(seen: Seen, before: int | None, now: int | None) -> float | None:
+def _rate(seen: Samples, before: int | None, now: int | None) -> float | None:
     """Not below 0: a program that was started anew counts from 0."""
     if before is None or now is None or not seen.seconds:
         return None
     return max(0, now - before) / seen.seconds
 
 
-def _shown_rate(seen: Seen, before: int | None, now: int | None) -> str:
+def _shown_rate(seen: Samples, before: int | None, now: int | None) -> str:
     rate = _rate(seen, before, now)
     return NONE if rate is None else f"{rate:.1f}"
 
 
-def nodes(seen: Mapping[str, Seen]) -> list[Row]:
+def nodes(seen: Mapping[str, Samples]) -> list[Row]:
     """Each node with the sum of its containers, and each of these."""
-    return [row for name, one in seen.items() for row in _node_rows(name, one)]
+    return [row for name, samples in seen.items() for row in _node_rows(name, samples)]
 
 
-def _node_rows(name: str, seen: Seen) -> list[Row]:
+def _node_rows(name: str, seen: Samples) -> list[Row]:
     if seen.trouble or not seen.now:
         return [Row((name, "", "no answer", "", "", seen.trouble), well=False)]
-    rows = [_container_row(seen, one) for one in _sorted(seen.now)]
+    rows = [_container_row(seen, container) for container in _sorted(seen.now)]
     cpu = sum(float(row.cells[3]) for row in rows if row.cells[3] != NONE)
-    memory = sum(one.get("memory", 0) for one in seen.now["containers"]) / 2**20
+    memory = sum(container.get("memory", 0) for container in seen.now["containers"]) / 2**20
     well = sum(row.well for row in rows)
     head = (name, f"{well} of {len(rows)} well", "answers", f"{cpu:.0f}", f"{memory:.0f}", "")
     return [Row(head, well == len(rows)), *rows]
 
 
 def _sorted(sample: Sample) -> list[Mapping[str, Any]]:
-    return sorted(sample["containers"], key=lambda one: (one["service"], one["name"]))
+    return sorted(
+        sample["containers"], key=lambda container: (container["service"], container["name"])
+    )
 
 
-def _container_row(seen: Seen, one: Mapping[str, Any]) -> Row:
+def _container_row(seen: Samples, container: Mapping[str, Any]) -> Row:
     earlier = {c["name"]: c for c in (seen.before or {}).get("containers", ())}
-    before = earlier.get(one["name"], {})
-    cpu = _rate(seen, before.get("cpu"), one.get("cpu"))
-    detail, well = _detail(seen, one)
+    before = earlier.get(container["name"], {})
+    cpu = _rate(seen, before.get("cpu"), container.get("cpu"))
+    detail, well = _detail(seen, container)
     cells = (
         "",
-        short_name(one["name"]),
-        one["health"] or one["state"],
+        short_name(container["name"]),
+        container["health"] or container["state"],
         NONE if cpu is None else f"{cpu / 1e7:.0f}",
-        f"{one['memory'] / 2**20:.0f}" if "memory" in one else NONE,
+        f"{container['memory'] / 2**20:.0f}" if "memory" in container else NONE,
         detail,
     )
-    return Row(cells, well and one["state"] == "running" and one["health"] in (None, "healthy"))
+    return Row(
+        cells, well and container["state"] == "running" and container["health"] in (None, "healthy")
+    )
 
 
-def _detail(seen: Seen, one: Mapping[str, Any]) -> tuple[str, bool]:
+def _detail(seen: Samples, one: Mapping[str, Any]) -> tuple[str, bool]:
     """What the program says of itself, and whether it is well."""
     service, now, before = one["service"], seen.now or {}, seen.before or {}
     if service in BACKS:
@@ -172,26 +178,26 @@ def _detail(seen: Seen, one: Mapping[str, Any]) -> tuple[str, bool]:
     return say(seen, found, known if known and "error" not in known else {})
 
 
-def _uwsgi(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
-    rate = _shown_rate(seen, known.get("requests"), found["requests"])
-    busy = f"{found['busy']} of {found['workers']} workers busy"
-    return f"uWSGI: {rate} requests/s, {busy}, queue {found['queue']}", True
+def _uwsgi(seen: Samples, told: Any, known: Any) -> tuple[str, bool]:
+    rate = _shown_rate(seen, known.get("requests"), told["requests"])
+    busy = f"{told['busy']} of {told['workers']} workers busy"
+    return f"uWSGI: {rate} requests/s, {busy}, queue {told['queue']}", True
 
 
-def _mysql(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
-    rate = _shown_rate(seen, known.get("statements"), found["statements"])
-    queues = f"to certify {found['to_certify'] or 0}, to apply {found['to_apply'] or 0}"
-    detail = f"{found['role'] or NONE} {found['state']}, sees {found['online']} online, {queues}"
-    clients = f"{found['connections']} connections"
-    return f"{detail}, {rate} statements/s, {clients}", found["state"] == "ONLINE"
+def _mysql(seen: Samples, told: Any, known: Any) -> tuple[str, bool]:
+    rate = _shown_rate(seen, known.get("statements"), told["statements"])
+    queues = f"to certify {told['to_certify'] or 0}, to apply {told['to_apply'] or 0}"
+    detail = f"{told['role'] or NONE} {told['state']}, sees {told['online']} online, {queues}"
+    clients = f"{told['connections']} connections"
+    return f"{detail}, {rate} statements/s, {clients}", told["state"] == "ONLINE"
 
 
-def _cassandra(seen: Seen, found: Any, known: Any) -> tuple[str, bool]:
+def _cassandra(seen: Samples, told: Any, known: Any) -> tuple[str, bool]:
     """The ring as this node sees it; its own load in what the nodes tell each other."""
-    states = [str(one["status_with_port"] or "none").split(",")[0] for one in found]
+    states = [str(peer["status_with_port"] or "none").split(",")[0] for peer in told]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    silent = [one["address"] for one in found if one["silent"] >= SILENT]
-    schemas = len({one["schema"] for one in found if one["address"] not in silent})
+    silent = [peer["address"] for peer in told if peer["silent"] >= SILENT]
+    schemas = len({peer["schema"] for peer in told if peer["address"] not in silent})
     detail = f"sees {counts}"
     detail += f", silent: {' '.join(silent)}" if silent else ", none silent"
     detail += f", {schemas} schema{'s' if schemas > 1 else ''}"

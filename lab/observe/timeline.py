@@ -41,9 +41,9 @@ class Timeline:
     hops: tuple[Hop, ...]
 
 
-def timelines(found: Iterable[Line]) -> list[Timeline]:
+def timelines(lines: Iterable[Line]) -> list[Timeline]:
     """One for each request; several may have had the same id."""
-    ordered = sorted(found, key=lambda line: line.began)
+    ordered = sorted(lines, key=lambda line: line.began)
     roots: list[Line] = []
     below: dict[int, list[Line]] = {id(line): [] for line in ordered}
     callers: list[Line] = []
@@ -92,11 +92,11 @@ def _attempts_of(
     called = below[id(line)]
     began = at + milliseconds(line.fields, "request_ms", "queue_ms", "connect_ms")
     server = line.fields["server"]
-    answered = next((one for one in reversed(called) if one.node == server), None)
+    answered = next((attempt for attempt in reversed(called) if attempt.node == server), None)
     known, known_at = (answered, began) if answered else (line, at)
-    for one in called:
-        hops = _hops(one, known_at + (one.began - known.began) * 1000, below, depth)
-        yield from hops if one is answered else _by_clocks(hops)
+    for attempt in called:
+        hops = _hops(attempt, known_at + (attempt.began - known.began) * 1000, below, depth)
+        yield from hops if attempt is answered else _by_clocks(hops)
 
 
 def _by_clocks(hops: Iterator[Hop]) -> Iterator[Hop]:
@@ -143,10 +143,10 @@ def _uwsgi_hops(
             detail += f", {status}"
         node = django[-1].node if django else line.node
         yield Hop(depth, "uWSGI", node, at, total, detail)
-        for one in django:
+        for request in django:
             began = max(at + connect, at + header - inside)
-            offset = began + (one.began - django[-1].began) * 1000
-            yield from _hops(one, offset, below, depth + 1)
+            offset = began + (request.began - django[-1].began) * 1000
+            yield from _hops(request, offset, below, depth + 1)
         at += total
 
 
@@ -170,7 +170,7 @@ def _django_hops(line: Line, at: float, events: list[Line], depth: int) -> Itera
         detail += f"; refused: {reason}"
     yield Hop(depth, "Django", line.node, at, line.ms, detail)
     inner = [_statement(sent, at, depth + 1) for sent in statements]
-    inner += [_event(one, at + (one.began - line.began) * 1000, depth + 1) for one in events]
+    inner += [_event(event, at + (event.began - line.began) * 1000, depth + 1) for event in events]
     yield from sorted(inner, key=lambda hop: hop.at)
     if more := fields.get("more_statements"):
         yield Hop(depth + 1, "...", "", at + line.ms, 0.0, f"{more} more statements")

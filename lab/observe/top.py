@@ -17,7 +17,7 @@ from lab.context import Lab
 from lab.engine.ssh import Node
 from lab.errors import LabError
 from lab.observe import rates
-from lab.observe.rates import NODES, SITE, Row, Seen
+from lab.observe.rates import NODES, SITE, Row, Samples
 
 # The only one that may read what is known of the ring.
 CASSANDRA_ADMIN = "lab_admin"
@@ -34,7 +34,7 @@ class View:
     def __init__(self, lab: Lab) -> None:
         account = {"user": CASSANDRA_ADMIN, "password": lab.secrets["cassandra_admin_password"]}
         self._account = json.dumps(account) + "\n"
-        self.seen = dict.fromkeys(lab.topology.names, Seen())
+        self.seen = dict.fromkeys(lab.topology.names, Samples())
         for name in self.seen:
             # Ends with the program; what runs on the node ends with its connection.
             Thread(target=partial(self._keep_up, name), daemon=True).start()
@@ -46,7 +46,7 @@ class View:
                     for line in node.lines("lab-sample", text=self._account, seconds=SILENCE):
                         self.seen[name] = self.seen[name].then(json.loads(line))
             except LabError as error:
-                self.seen[name] = Seen(trouble=str(error).partition(": ")[2])
+                self.seen[name] = Samples(trouble=str(error).partition(": ")[2])
             # A node that refused, or is away, is not asked again at once.
             time.sleep(1)
 

@@ -21,14 +21,14 @@ def find(lab: Lab, identity: str) -> list[timeline.Timeline]:
             " has it: up to 128 of A-Z a-z 0-9 . _ : -"
         )
     looked = {name: partial(_look, node, identity) for name, node in lab.nodes.items()}
-    found = [line for lines in together(looked).values() for line in lines]
-    if not found:
+    written = [line for lines in together(looked).values() for line in lines]
+    if not written:
         raise LabError(
             f"trace: no log has {identity}: take the id from an answer's header X-Request-ID, or"
             " from `fab logs --service=haproxy`; each container keeps 30 MB of its log, and a"
             " deploy begins new ones"
         )
-    return timeline.timelines(found)
+    return timeline.timelines(written)
 
 
 def _look(node: Node, identity: str) -> list[trace_lines.Line]:

@@ -53,8 +53,8 @@ def _texts(output: str) -> Iterator[str]:
     parts: dict[str, list[str]] = {}
     for entry in output.splitlines():
         try:
-            found = json.loads(entry)
-            stream, text = found["stream"], found["log"]
+            record = json.loads(entry)
+            stream, text = record["stream"], record["log"]
         except (ValueError, LookupError, TypeError):
             continue
         parts.setdefault(stream, []).append(text)

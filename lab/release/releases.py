@@ -19,9 +19,9 @@ from lab.errors import LabError
 from lab.plan.records import File
 from lab.release.images import IMAGES
 
-FOLDER = "/var/lib/lab/releases"
-CURRENT = f"{FOLDER}/current"
-JOURNAL = f"{FOLDER}/journal"
+RELEASES_FOLDER = "/var/lib/lab/releases"
+CURRENT = f"{RELEASES_FOLDER}/current"
+JOURNAL = f"{RELEASES_FOLDER}/journal"
 
 Outcome = Literal["live", "one node", "failed"]
 
@@ -45,11 +45,11 @@ class Release(Record):
     def files(self, *, current: bool) -> tuple[File, ...]:
         """What makes this release part of the history, and perhaps the current one."""
         record = self.model_dump_json(indent=2) + "\n"
-        history = File(f"{FOLDER}/{self.name}.json", record)
+        history = File(f"{RELEASES_FOLDER}/{self.name}.json", record)
         return (history, File(CURRENT, record)) if current else (history,)
 
 
-class Event(Record):
+class JournalEntry(Record):
     """What became of an attempt to bring a release to the web. detail: why, or where."""
 
     time: str
@@ -64,7 +64,8 @@ def parse(record: str) -> Release:
         return Release.model_validate_json(record)
     except ValidationError:
         raise LabError(
-            f"{FOLDER} on the builder: damaged record: {record[:60]!r}: remove it, `fab up`"
+            f"{RELEASES_FOLDER} on the builder: damaged record: {record[:60]!r}:"
+            " remove it, `fab up`"
         ) from None
 
 
@@ -74,15 +75,15 @@ def understood(record: str) -> Release | None:
     return None if release.lacking else release
 
 
-def parse_journal(lines: str) -> tuple[Event, ...]:
-    """The events; a line that a killed task wrote in part is none."""
+def parse_journal(lines: str) -> tuple[JournalEntry, ...]:
+    """The entries; a line that a killed task wrote in part is none."""
 
-    def events() -> Iterator[Event]:
+    def entries() -> Iterator[JournalEntry]:
         for line in lines.splitlines():
             with suppress(ValidationError):
-                yield Event.model_validate_json(line)
+                yield JournalEntry.model_validate_json(line)
 
-    return tuple(events())
+    return tuple(entries())
 
 
 def next_release(
@@ -111,18 +112,18 @@ def _content(release: Release) -> str:
     return ordered.model_dump_json(exclude={"name", "time", "commit"})
 
 
-def previous(journal: Iterable[Event], current: str) -> str:
+def previous(journal: Iterable[JournalEntry], current: str) -> str:
     """The release that was live before the current one. Raises LabError if none was."""
-    names = [event.release for event in journal if event.outcome == "live"]
+    names = [entry.release for entry in journal if entry.outcome == "live"]
     before = [name for name in names if name != current]
     if not before:
         raise LabError("rollback: no other release was ever live: see `fab releases`")
     return before[-1]
 
 
-def table(history: Iterable[Release], journal: Iterable[Event], current: str) -> str:
+def table(history: Iterable[Release], journal: Iterable[JournalEntry], current: str) -> str:
     """The releases, newest first: name, time, commit, and what became of each."""
-    last = {event.release: event for event in journal}
+    last = {entry.release: entry for entry in journal}
     lines = [f"{'release':<24} {'made (UTC)':<20} {'commit':<10} state"]
     for release in sorted(history, key=lambda release: release.time, reverse=True):
         state = _state(release, last.get(release.name), current)
@@ -131,11 +132,11 @@ def table(history: Iterable[Release], journal: Iterable[Event], current: str) ->
     return "\n".join(lines)
 
 
-def _state(release: Release, event: Event | None, current: str) -> str:
+def _state(release: Release, entry: JournalEntry | None, current: str) -> str:
     if release.name == current:
         return "live"
-    if event is None:
+    if entry is None:
         return "never finished: `fab deploy` again"
-    if event.outcome == "live":
-        return f"was live from {event.time.removesuffix('+00:00').replace('T', ' ')}"
-    return f"{event.outcome}: {event.detail}"
+    if entry.outcome == "live":
+        return f"was live from {entry.time.removesuffix('+00:00').replace('T', ' ')}"
+    return f"{entry.outcome}: {entry.detail}"

@@ -21,7 +21,7 @@ from lab.secrets.private import write
 AUTHORITY = FOLDER / ".lab" / "ca"
 VALIDITY = timedelta(days=3650)
 
-Key = ec.EllipticCurvePrivateKey
+PrivateKey = ec.EllipticCurvePrivateKey
 
 
 def registry_certificate(topology: Topology) -> dict[str, str]:
@@ -41,7 +41,7 @@ def registry_certificate(topology: Topology) -> dict[str, str]:
     }
 
 
-def _authority(name: str) -> tuple[Key, x509.Certificate]:
+def _authority(name: str) -> tuple[PrivateKey, x509.Certificate]:
     key_path, certificate_path = AUTHORITY / "ca.key", AUTHORITY / "ca.crt"
     if not key_path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
@@ -51,12 +51,14 @@ def _authority(name: str) -> tuple[Key, x509.Certificate]:
         write(certificate_path, _pem(builder.sign(key, hashes.SHA256())))
         write(key_path, _key_pem(key))
     stored = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-    if not isinstance(stored, Key):
+    if not isinstance(stored, PrivateKey):
         raise TypeError(f"{key_path} holds no elliptic-curve key: remove {AUTHORITY}")
     return stored, x509.load_pem_x509_certificate(certificate_path.read_bytes())
 
 
-def _issue(stem: str, hosts: list[tuple[str, str]], key: Key, issuer: x509.Certificate) -> None:
+def _issue(
+    stem: str, hosts: list[tuple[str, str]], key: PrivateKey, issuer: x509.Certificate
+) -> None:
     own = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry")])
     names: list[x509.GeneralName] = [x509.DNSName(name) for name, _ in hosts]
@@ -71,7 +73,7 @@ def _issue(stem: str, hosts: list[tuple[str, str]], key: Key, issuer: x509.Certi
     write(AUTHORITY / f"{stem}.key", _key_pem(own))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: Key) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -88,7 +90,7 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _key_pem(key: Key) -> str:
+def _key_pem(key: PrivateKey) -> str:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

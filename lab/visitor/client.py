@@ -19,7 +19,7 @@ SECONDS = 20
 PROBE = "lab-probe"
 
 
-Answer = tuple[int, Message, str]
+Response = tuple[int, Message, str]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -49,10 +49,10 @@ class Client:
     def cookie_header(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
 
-    def get(self, path: str, seconds: float = SECONDS) -> Answer:
+    def get(self, path: str, seconds: float = SECONDS) -> Response:
         return self._ask(urllib.request.Request(self.base + path), seconds)  # noqa: S310
 
-    def post(self, path: str, form: Mapping[str, str], page_path: str = "") -> Answer:
+    def post(self, path: str, form: Mapping[str, str], page_path: str = "") -> Response:
         """Posts a form as the page that offers it would: page_path, or path itself."""
         status, _, page = self.get(page_path or path)
         issued = hidden(page)
@@ -60,7 +60,7 @@ class Client:
             raise LabError(f"{self.base}{path}: {status}, no form there")
         return self.send(path, {**issued, **form})
 
-    def send(self, path: str, form: Mapping[str, str], seconds: float = SECONDS) -> Answer:
+    def send(self, path: str, form: Mapping[str, str], seconds: float = SECONDS) -> Response:
         """Posts a form whose page was read before: what is hidden in it is among the fields."""
         body = urllib.parse.urlencode(form).encode()
         request = urllib.request.Request(self.base + path, data=body)  # noqa: S310
@@ -68,7 +68,7 @@ class Client:
         request.add_header("Origin", self.origin)
         return self._ask(request, seconds)
 
-    def _ask(self, request: urllib.request.Request, seconds: float) -> Answer:
+    def _ask(self, request: urllib.request.Request, seconds: float) -> Response:
         request.add_header("Host", urllib.parse.urlsplit(self.origin).netloc)
         try:
             try:
@@ -81,10 +81,10 @@ class Client:
         except (http.client.HTTPException, UnicodeDecodeError) as error:
             raise ConnectionError(f"{type(error).__name__}: {error}") from None
 
-    def sign_in(self, username: str, password: str) -> Answer:
+    def sign_in(self, username: str, password: str) -> Response:
         return self.post("/accounts/login/", {"username": username, "password": password})
 
-    def sign_out(self) -> Answer:
+    def sign_out(self) -> Response:
         return self.post("/accounts/logout/", {}, page_path="/posts/")
 
 

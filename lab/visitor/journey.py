@@ -61,8 +61,8 @@ class Journey:
     def _log_in(self) -> None:
         status, headers, page = self.client.sign_in(PROBE, self.password)
         self._expect("log in", status == 200 and "Your posts" in page, f"{status}")
-        found = headers["X-Lab-Mode"]
-        self._expect("log in", found == self.mode, f"an answer of the mode {found}")
+        served = headers["X-Lab-Mode"]
+        self._expect("log in", served == self.mode, f"an answer of the mode {served}")
 
     def _tunnel(self) -> None:
         tunnelled = Client(self.address, origin=TUNNEL)

@@ -21,8 +21,8 @@ def all_the_while(look: Callable[[], Seen]) -> Iterator[list[tuple[float, Seen]]
 
     def watch() -> None:
         while not done.wait(PAUSE_SECONDS):
-            found = look()
-            seen.append((time.monotonic(), found))
+            value = look()
+            seen.append((time.monotonic(), value))
 
     thread = Thread(target=watch)
     thread.start()

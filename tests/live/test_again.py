@@ -7,7 +7,8 @@ from lab.engine.progress import together
 
 def fingerprint(lab):
     """Every container's id, start and restarts: whatever touched one would show."""
-    ids = {name: sorted(found.containers) for name, found in status(lab).found.items() if found}
+    observations = status(lab).observations
+    ids = {name: sorted(seen.containers) for name, seen in observations.items() if seen}
     return together({name: lambda n=name: _of(lab.nodes[n], ids[n]) for name in ids})
 
 

@@ -44,7 +44,7 @@ def taken(running, tmp_path_factory):
     prefix = f"{drills.PREFIX}backup-"
     remove = drills.forgetting(running)
     where = tmp_path_factory.mktemp("backups")
-    with guard(drills.FOLDER / "guard.log") as guarding, guarding.standing(remove):
+    with guard(drills.DRILL_REPORTS / "guard.log") as guarding, guarding.standing(remove):
         load = Load(TOPOLOGY.virtual_address, password, prefix, lambda _: None)
         with load.running():
             wait_until(

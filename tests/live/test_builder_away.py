@@ -25,7 +25,7 @@ def test_programs_are_restarted_while_the_builder_is_off(running):
     hit = targets(running, fault.role, random.Random(0))  # noqa: S311
     commands = [command for one in hit for command in fault.do(one)]
     undo = tuple(command for one in hit for command in fault.undo(one))
-    with guard(drills.FOLDER / "guard.log") as guarding, guarding.standing(undo):
+    with guard(drills.DRILL_REPORTS / "guard.log") as guarding, guarding.standing(undo):
         for command in commands:
             run(command)
         chosen = {

@@ -47,13 +47,13 @@ def broken_promises(report):
     return [
         *(
             f"{part.name}: {part.failed}"
-            for part in reports.each_event(report)
+            for part in reports.each_incident(report)
             if part.name in READS_GO_ON and part.failed_reads
         ),
         *(
-            f"{event.fault}: the users were not served"
-            for event in report.events
-            if event.fault in GOT_OVER and event.undoing - event.injected >= drills.LONGEST
+            f"{incident.fault}: the users were not served"
+            for incident in report.incidents
+            if incident.fault in GOT_OVER and incident.undoing - incident.injected >= drills.LONGEST
         ),
     ]
 
@@ -80,9 +80,9 @@ def test_a_power_cut_five_times_in_a_row(running, capsys):
 def test_a_soak_of_every_fault(running, capsys):
     report = drills.soak(running, minutes=0, seed=6, hold=lambda: None)
     with capsys.disabled():
-        print("\n" + reports.table((*reports.each_event(report), report)))
+        print("\n" + reports.table((*reports.each_incident(report), report)))
     assert report.well, reports.text(report)
-    assert {event.fault for event in report.events} == set(FAULTS)
+    assert {incident.fault for incident in report.incidents} == set(FAULTS)
     assert broken_promises(report) == []
 
 
@@ -105,7 +105,7 @@ store.disconnect()
 def test_the_ledger_tells_of_each_write_that_was_dropped_by_hand(running):
     prefix = f"{drills.PREFIX}bymyhand-"
     remove = drills.forgetting(running)
-    with guard(drills.FOLDER / "guard.log") as guarding, guarding.standing(remove):
+    with guard(drills.DRILL_REPORTS / "guard.log") as guarding, guarding.standing(remove):
         password = running.secrets["django_admin_password"]
         load = Load(TOPOLOGY.virtual_address, password, prefix, lambda _: None)
         with load.running():

@@ -65,7 +65,7 @@ def test_other_wirings_serve_and_leave_nothing_behind(running):
 def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
     modes, served = ("custom-bridge", "unix-socket"), set()
 
-    def cut_off(lab, release, mode, seconds, real=run._one):
+    def cut_off(lab, release, mode, seconds, real=run._measured):
         if mode == modes[1]:
             # As Ctrl-C among several nodes leaves it: others drained, nothing more to begin.
             balancers.set_state(lab, TOPOLOGY.nginx_nodes[:1], "drain")
@@ -74,7 +74,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
         return real(lab, release, mode, seconds)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run, "_one", cut_off)
+        patch.setattr(run, "_measured", cut_off)
         run.run(running, modes, seconds=1)
     for _ in range(2 * len(TOPOLOGY.web)):
         served.add(Client(TOPOLOGY.virtual_address).get("/uwsgi_health")[1]["X-Lab-Node"])

@@ -8,7 +8,7 @@ import pytest
 from lab.balancers import balancers
 from lab.config.ports import WEB_PORT
 from lab.doctor.examine import STRANGER
-from lab.drills.drill import FOLDER, PREFIX, forgetting
+from lab.drills.drill import DRILL_REPORTS, PREFIX, forgetting
 from lab.drills.guard import guard
 from lab.drills.load import Load
 from lab.engine.ssh import wait_until
@@ -25,7 +25,7 @@ BESIDE = next((one for one in TOPOLOGY.web if one.django in TOPOLOGY.settings.ba
 @pytest.mark.long
 def test_the_address_moves_there_and_back_and_no_request_fails(running, capsys):
     password = running.secrets["django_admin_password"]
-    with guard(FOLDER / "guard.log") as guarding, guarding.standing(forgetting(running)):
+    with guard(DRILL_REPORTS / "guard.log") as guarding, guarding.standing(forgetting(running)):
         load = Load(TOPOLOGY.virtual_address, password, f"{PREFIX}moving-", lambda _: None)
         before = balancers.holder(running)
         (other,) = set(TOPOLOGY.settings.balancers) - {before}

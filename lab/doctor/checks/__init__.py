@@ -11,7 +11,7 @@ from lab.doctor.diagnosis import Check
 
 def checks(facts: Facts) -> tuple[Check, ...]:
     """Every check of the lab, from the browser's side inwards."""
-    found = (
+    every = (
         *balancers.checks(facts),
         *web.checks(facts),
         *data.mysql(facts),
@@ -25,4 +25,4 @@ def checks(facts: Facts) -> tuple[Check, ...]:
             for check in part.checks(facts, node)
         ),
     )
-    return machine.excuse(facts, found)
+    return machine.excuse(facts, every)

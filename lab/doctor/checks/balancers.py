@@ -38,10 +38,10 @@ def site(facts: Facts, servers: dict[str, Servers]) -> Check:
     failure = Failure(
         f"http://{facts.topology.virtual_address}/: {page.said}", "fab logs --service=haproxy"
     )
-    one = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
+    any_server = some(f"{node}: HAProxy to {name}" for node in balancers for name in nginx)
     trusted = [name for name in nginx if any(_up(servers[node], "nginx", name) for node in servers)]
     behind = each(*(need for name in trusted for need in _behind(facts, name)))
-    needs = (each("the virtual address"), one, behind)
+    needs = (each("the virtual address"), any_server, behind)
     return Check("the site", failure if page.status != 200 else None, needs)
 
 
@@ -58,7 +58,7 @@ def address(facts: Facts) -> Check:
         for answer in answers.values():
             failure = in_time(answer, failure) or failure
     programs = [(f"{b}: HAProxy", container(b, "keepalived")) for b in balancers]
-    return Check("the virtual address", failure, tuple(each(*one) for one in programs))
+    return Check("the virtual address", failure, tuple(each(*needs) for needs in programs))
 
 
 def restores(facts: Facts) -> Check:
@@ -73,7 +73,8 @@ def restores(facts: Facts) -> Check:
 def admitted(name: str, servers: dict[str, Servers]) -> Check:
     """Whether new requests may go to a server: a deployment that was killed leaves it drained."""
     status = {
-        node: found.get(("nginx", name), {}).get("status", "") for node, found in servers.items()
+        node: statistics.get(("nginx", name), {}).get("status", "")
+        for node, statistics in servers.items()
     }
     drained = {node: said for node, said in status.items() if said.startswith(("MAINT", "DRAIN"))}
     said = ", ".join(f"{said} on {node}" for node, said in drained.items())
@@ -119,10 +120,10 @@ def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
 
 
 def _server(facts: Facts, node: str, name: str, servers: Servers) -> Check:
-    found = servers.get(("nginx", name), {})
-    status, why = found.get("status", "absent"), found.get("last_chk", "")
+    row = servers.get(("nginx", name), {})
+    status, why = row.get("status", "absent"), row.get("last_chk", "")
     # L7TOUT and its like: its checks were answered too late.
-    late = f": {LATE}" if "TOUT" in found.get("check_status", "") else ""
+    late = f": {LATE}" if "TOUT" in row.get("check_status", "") else ""
     failure = Failure(
         f"HAProxy has {name} {status} {why}".strip() + late, f"fab -H {node} logs --service=haproxy"
     )
@@ -141,8 +142,16 @@ def _behind(facts: Facts, name: str) -> tuple[str, ...]:
 
     Django itself, too: a slow one answers nginx in time once, and the next request late.
     """
-    own = (one for one in facts.topology.web if one.nginx == name and not facts.topology.overlay)
-    way = (part for one in own for part in (f"{name}: nginx to Django", f"{one.django}: Django"))
+    own = (
+        service
+        for service in facts.topology.web
+        if service.nginx == name and not facts.topology.overlay
+    )
+    way = (
+        part
+        for service in own
+        for part in (f"{name}: nginx to Django", f"{service.django}: Django")
+    )
     return (f"{name}: port 80", *way)
 
 

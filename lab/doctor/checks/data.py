@@ -91,8 +91,8 @@ def _primary(facts: Facts) -> Failure | None:
     primaries = [node for node in servers if role(facts, node) == "PRIMARY"]
     if len(primaries) == 1:
         return None
-    found = " and ".join(primaries) or "no server"
-    return Failure(f"{found} says that it is the primary", "fab logs --service=mysql")
+    claiming = " and ".join(primaries) or "no server"
+    return Failure(f"{claiming} says that it is the primary", "fab logs --service=mysql")
 
 
 def _of_primary(facts: Facts, question: str) -> Answer:
@@ -199,10 +199,12 @@ def asked(facts: Facts, step: str) -> str:
     """
     for node in django_nodes(facts.topology):
         try:
-            found = json.loads(facts.answer(node, "cassandra").output)
+            results = json.loads(facts.answer(node, "cassandra").output)
         except ValueError:
             continue
-        said = [f"{address} to {node}: {why}" for address, (at, why) in found.items() if at == step]
-        if said and ["", ""] not in found.values():
+        said = [
+            f"{address} to {node}: {why}" for address, (at, why) in results.items() if at == step
+        ]
+        if said and ["", ""] not in results.values():
             return timely(said[0])
     return ""

@@ -27,7 +27,7 @@ def small_disk_name(node: str, service: str) -> str:
     return f"{node}: small disk of {service}"
 
 
-def _found(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None:
+def _disk(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None:
     """Where the disk with a volume is mounted, its size and what is free of it, in MiB."""
     for folder, target, size, free in rows(facts.answer(node, "volumes").output, 4):
         if folder == volume_folder(service):
@@ -36,11 +36,11 @@ def _found(facts: Facts, node: str, service: str) -> tuple[str, int, int] | None
 
 
 def full(facts: Facts, node: str, service: str) -> Failure | None:
-    found = _found(facts, node, service)
+    disk = _disk(facts, node, service)
     called, needed = NEEDED[service]
-    if found is None or found[2] >= needed:
+    if disk is None or disk[2] >= needed:
         return None
-    _, size, free = found
+    _, size, free = disk
     look = on(node, f"du -xah {volume_folder(service)} | sort -h | tail")
     return Failure(
         f"disk full on {node}'s {called} volume: {free} MiB of {size} MiB are free,"
@@ -50,8 +50,8 @@ def full(facts: Facts, node: str, service: str) -> Failure | None:
 
 
 def small_disk(facts: Facts, node: str, service: str) -> Failure | None:
-    found = _found(facts, node, service)
-    if found is None or found[0] != volume_folder(service):
+    disk = _disk(facts, node, service)
+    if disk is None or disk[0] != volume_folder(service):
         return None
     said = f"a drill's small disk, in memory, lies over {NEEDED[service][0]}'s volume"
     return Failure(said, on(node, f"lab-small-disk take {service}"))

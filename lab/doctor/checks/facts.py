@@ -65,7 +65,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class InspectedContainer:
     """A container of the lab as it was found.
 
     started: nanoseconds since 1970; memory: its limit, MiB; killed: for memory, if it has ended;
@@ -100,7 +100,7 @@ class Examined:
 
     ahead: float
     docker: Answer
-    containers: Mapping[str, Container]
+    containers: Mapping[str, InspectedContainer]
     answers: Mapping[str, Answer]
     inside: Mapping[str, Mapping[str, Answer]]
 
@@ -134,18 +134,20 @@ class Facts:
         return max(self.load, self.at_once) > BUSY_LOAD
 
     def answer(self, node: str, question: str) -> Answer:
-        found = self.nodes[node]
-        return NOT_ASKED if isinstance(found, Failure) else found.answers.get(question, NOT_ASKED)
+        outcome = self.nodes[node]
+        return (
+            NOT_ASKED if isinstance(outcome, Failure) else outcome.answers.get(question, NOT_ASKED)
+        )
 
     def inside(self, node: str, container: str, question: str) -> Answer:
-        found = self.nodes[node]
-        if isinstance(found, Failure):
+        outcome = self.nodes[node]
+        if isinstance(outcome, Failure):
             return NOT_ASKED
-        return found.inside.get(container, {}).get(question, NOT_ASKED)
+        return outcome.inside.get(container, {}).get(question, NOT_ASKED)
 
-    def containers(self, node: str) -> Mapping[str, Container]:
-        found = self.nodes[node]
-        return {} if isinstance(found, Failure) else found.containers
+    def containers(self, node: str) -> Mapping[str, InspectedContainer]:
+        outcome = self.nodes[node]
+        return {} if isinstance(outcome, Failure) else outcome.containers
 
     def page(self, node: str, question: str) -> Page:
         return self.pages.get((node, question), Page(0, LATE))
@@ -156,22 +158,22 @@ def examined(told: Mapping[str, Any], sent: float, received: float) -> Examined:
     inside: dict[str, dict[str, Answer]] = {}
     for container, question, answer in told["inside"]:
         inside.setdefault(container, {})[question] = Answer(*answer)
-    containers = [_container(one) for one in told["containers"]]
+    containers = [_container(container) for container in told["containers"]]
     return Examined(
         ahead=min(told["time"] - sent, max(0.0, told["time"] - received)),
         docker=Answer(*told["docker"]),
-        containers={one.name: one for one in containers},
+        containers={container.name: container for container in containers},
         answers={name: Answer(*answer) for name, answer in told["answers"].items()},
         inside=inside,
     )
 
 
-def _container(inspected: Mapping[str, Any]) -> Container:
+def _container(inspected: Mapping[str, Any]) -> InspectedContainer:
     labels, state = inspected["Config"]["Labels"], inspected["State"]
     health = state.get("Health") or {}
     last = (health.get("Log") or [{}])[-1]
     networks = inspected["NetworkSettings"]["Networks"]
-    return Container(
+    return InspectedContainer(
         name=inspected["Name"].lstrip("/"),
         service=labels[LABEL],
         mode=labels.get("lab.mode", ""),

@@ -23,8 +23,8 @@ def checks(facts: Facts, node: str) -> Iterator[Check]:
 
 
 def ssh(facts: Facts, node: str) -> Check:
-    found = facts.nodes[node]
-    return Check(f"{node}: SSH", found if isinstance(found, Failure) else None)
+    outcome = facts.nodes[node]
+    return Check(f"{node}: SSH", outcome if isinstance(outcome, Failure) else None)
 
 
 def no_answer(node: str, why: str, container: str, state: str) -> Failure:
@@ -48,8 +48,8 @@ def no_answer(node: str, why: str, container: str, state: str) -> Failure:
 
 def machine(facts: Facts, node: str) -> Iterator[Check]:
     needs = (each(f"{node}: SSH"),)
-    found = facts.nodes[node]
-    asked = found if isinstance(found, Examined) else None
+    outcome = facts.nodes[node]
+    asked = outcome if isinstance(outcome, Examined) else None
     for name, failure in (
         ("disk", disk(node, facts.answer(node, "disk"))),
         ("memory", memory(node, facts.answer(node, "memory"))),
@@ -96,14 +96,14 @@ def disk(node: str, answer: Answer) -> Failure | None:
 def memory(node: str, answer: Answer) -> Failure | None:
     """Of the node's own limit, or of the machine, whichever is less."""
     words = [line.split() for line in answer.output.splitlines()]
-    found = {row[0]: int(row[1]) for row in words if len(row) > 1 and row[1].isdecimal()}
-    if not found.keys() >= {"MemTotal:", "MemAvailable:"}:
+    numbers = {row[0]: int(row[1]) for row in words if len(row) > 1 and row[1].isdecimal()}
+    if not numbers.keys() >= {"MemTotal:", "MemAvailable:"}:
         return unanswered(node, answer)
-    total, available = found["MemTotal:"] * 1024, found["MemAvailable:"] * 1024
+    total, available = numbers["MemTotal:"] * 1024, numbers["MemAvailable:"] * 1024
     # The cgroup's limit and what is in use, part of which is only the files' cache.
     plain = [row[0] for row in words if len(row) == 1]
     if len(plain) > 1 and plain[0] != "max" and int(plain[0]) < total:
-        cache = found.get("total_inactive_file", found.get("inactive_file", 0))
+        cache = numbers.get("total_inactive_file", numbers.get("inactive_file", 0))
         total = int(plain[0])
         available = min(available, total - int(plain[1]) + cache)
     if available >= MEMORY_SHARE * total:
@@ -127,11 +127,11 @@ def clock(node: str, ahead: float) -> Failure | None:
 
 def names(facts: Facts, node: str) -> Failure | None:
     answer = facts.answer(node, "names")
-    found = dict(line.split()[:2] for line in answer.output.splitlines() if len(line.split()) > 1)
+    known = dict(line.split()[:2] for line in answer.output.splitlines() if len(line.split()) > 1)
     for name in facts.topology.names:
-        if found.get(name) != facts.topology.address(name):
+        if known.get(name) != facts.topology.address(name):
             failure = Failure(
-                f"{name} is {found.get(name, 'unknown')} here, not {facts.topology.address(name)}",
+                f"{name} is {known.get(name, 'unknown')} here, not {facts.topology.address(name)}",
                 f"correct it in {node}'s /etc/hosts",
             )
             return in_time(answer, failure)
@@ -142,14 +142,14 @@ def firewall(facts: Facts, node: str) -> Failure | None:
     answer = facts.answer(node, "firewall")
     wanted = rules(render.firewall(facts.topology, node))
     lines = answer.output.splitlines()
-    found = [line for line in lines if line.startswith("-A LAB ")]
+    present = [line for line in lines if line.startswith("-A LAB ")]
     entered = any(
         line.startswith("-A PREROUTING -i ") and line.endswith(" -j LAB") for line in lines
     )
-    if entered and found == wanted:
+    if entered and present == wanted:
         return None
-    missing = [rule for rule in wanted if rule not in found]
-    strange = [rule for rule in found if rule not in wanted]
+    missing = [rule for rule in wanted if rule not in present]
+    strange = [rule for rule in present if rule not in wanted]
     evidence = "; ".join(
         [
             *(["no packet is led through the chain LAB"] if not entered else []),

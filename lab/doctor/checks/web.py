@@ -34,20 +34,22 @@ def checks(facts: Facts) -> Iterator[Check]:
 
 def stack(facts: Facts) -> Check:
     """Of a stack, whose tasks are Swarm's business, only whether as many run as should."""
-    found = [facts.answer(node, "stack").output for node in managers(facts.topology)]
-    tasks_of = rows(next(filter(None, found), ""), 2)
+    outputs = [facts.answer(node, "stack").output for node in managers(facts.topology)]
+    tasks_of = rows(next(filter(None, outputs), ""), 2)
     missing = [f"{name} {tasks}" for name, tasks in tasks_of if unsettled(tasks)]
     killed = [
-        (node, one)
+        (node, stopped)
         for node in facts.topology.names
-        for one in facts.containers(node).values()
-        if one.task and one.killed and one.state != "running"
+        for stopped in facts.containers(node).values()
+        if stopped.task and stopped.killed and stopped.state != "running"
     ]
     evidence, remedy = f"tasks: {', '.join(missing)}", "fab logs --service=django"
     if killed:
-        node, one = killed[0]
-        evidence += f"; {node}: {one.service} was killed for memory: its limit is {one.memory} MiB"
-        remedy = f"{memory.remedy(one.service)}, then `fab deploy --mode=overlay`"
+        node, stopped = killed[0]
+        evidence += (
+            f"; {node}: {stopped.service} was killed for memory: its limit is {stopped.memory} MiB"
+        )
+        remedy = f"{memory.remedy(stopped.service)}, then `fab deploy --mode=overlay`"
     failure = Failure(evidence, remedy)
     needs = each(*(f"{node}: Docker" for node in facts.topology.names))
     return Check("the stack", failure if missing else None, (needs,))
@@ -123,8 +125,8 @@ def _network(facts: Facts, node: str, planned: Planned) -> Failure | None:
 
 
 def _told(facts: Facts, names: Names) -> Failure | None:
-    found = facts.containers(names.outer).get(names.nginx)
-    told = found.environment.get("UWSGI_URI", "nothing") if found else "nothing"
+    inspected = facts.containers(names.outer).get(names.nginx)
+    told = inspected.environment.get("UWSGI_URI", "nothing") if inspected else "nothing"
     wanted = _wanted(facts, names)
     if told == wanted:
         return None
@@ -180,9 +182,9 @@ def pages(facts: Facts, names: Names) -> Iterator[Check]:
     static = facts.page(node, "static")
     failure = Failure(static.text, "fab deploy")
     yield Check(f"{node}: static files", None if static.status == 200 else failure, (reached,))
-    wanted, found = facts.release.name if facts.release else "", static.release
-    other = bool(wanted and found and wanted != found and inner not in facts.rewired)
-    failure = Failure(f"pages are of release {found}, the current one is {wanted}", "fab deploy")
+    wanted, served = facts.release.name if facts.release else "", static.release
+    other = bool(wanted and served and wanted != served and inner not in facts.rewired)
+    failure = Failure(f"pages are of release {served}, the current one is {wanted}", "fab deploy")
     yield Check(f"{inner}: release", failure if other else None, (reached,))
 
 
@@ -228,10 +230,10 @@ def _databases(facts: Facts) -> tuple[tuple[str, str, tuple[Need, ...]], ...]:
 
 def _database(asked: Answer, key: str, logs: str) -> Failure | None:
     try:
-        found = json.loads(asked.output.splitlines()[1])["checks"][key]
+        state = json.loads(asked.output.splitlines()[1])["checks"][key]
     except (ValueError, LookupError, TypeError):
         return Failure(f"/ready: {asked.said}", logs)
-    if found == "ok":
+    if state == "ok":
         return None
     why = [line for line in asked.errors.splitlines() if f"not ready: {key}: " in line]
     return Failure(_message(why[-1]) if why else "/ready says down", logs)

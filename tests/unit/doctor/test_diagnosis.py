@@ -27,7 +27,7 @@ from lab.doctor.checks import (
     registry,
 )
 from lab.doctor.checks import web as checks_of_web
-from lab.doctor.checks.facts import LATE, Answer, Container, Examined, Facts, examined
+from lab.doctor.checks.facts import LATE, Answer, Examined, Facts, InspectedContainer, examined
 from lab.doctor.diagnosis import Check, Failure, Finding, as_json, diagnose, each, report, some
 from lab.engine.ssh import RemoteError, wait_until
 from lab.plan import plans
@@ -482,7 +482,7 @@ PLANNED = next(c for c in PLANS["ubuntu1"].containers if c.name == "mysql")
     ],
 )
 def test_a_container_has_to_run_as_planned(found, evidence, remedy):
-    as_planned = Container("mysql", "mysql", "", "running", PLANNED.digest)
+    as_planned = InspectedContainer("mysql", "mysql", "", "running", PLANNED.digest)
     one = None if found is None else replace(as_planned, **found)
     failure = containers.state("ubuntu1", PLANNED, one, release=True)
     assert (evidence in failure.evidence) if evidence else (failure is None)
@@ -513,7 +513,9 @@ DJANGO = next(c for c in PLANS["ubuntu1"].containers if c.service == "django")
     ],
 )
 def test_a_process_that_was_killed_for_memory_in_a_container_that_runs(rows, evidence):
-    one = Container(DJANGO.name, "django", "", "running", id="67f1", started=STARTED, memory=48)
+    one = InspectedContainer(
+        DJANGO.name, "django", "", "running", id="67f1", started=STARTED, memory=48
+    )
     found = facts({"ubuntu1": {"killed": (0, rows, "")}})
     node = replace(found.nodes["ubuntu1"], containers={one.name: one})
     found = replace(found, nodes={**found.nodes, "ubuntu1": node})
@@ -525,7 +527,7 @@ def test_a_process_that_was_killed_for_memory_in_a_container_that_runs(rows, evi
 
 def test_java_that_ran_out_of_its_own_memory():
     planned = next(c for c in PLANS["ubuntu1"].containers if c.name == "cassandra")
-    one = Container("cassandra", "cassandra", "", "running", memory=768)
+    one = InspectedContainer("cassandra", "cassandra", "", "running", memory=768)
     found = facts({"ubuntu1": {"java": (0, "java.lang.OutOfMemoryError: Java heap space\n", "")}})
     node = replace(found.nodes["ubuntu1"], containers={one.name: one})
     failure = containers.short(replace(found, nodes={"ubuntu1": node}), "ubuntu1", planned)
@@ -815,7 +817,7 @@ def all_answered(lab, answer, **container):
         asked = questions.commands(lab, node, ())
         inside = questions.inside(lab, node)
         there = {
-            c.name: Container(c.name, c.service, c.mode, digest=c.digest, **container)
+            c.name: InspectedContainer(c.name, c.service, c.mode, digest=c.digest, **container)
             for c in wanted[node].containers
         }
         found[node] = Examined(

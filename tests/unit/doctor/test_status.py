@@ -97,5 +97,5 @@ def test_what_lasts_until_the_next_deploy_is_shown(container, changed, shown):
 
 def test_a_node_that_does_not_answer_is_trouble():
     found = status(running(MYSQL), running(DJANGO))
-    found.found["ubuntu4"] = None
+    found.observations["ubuntu4"] = None
     assert found.troubles() == ["ubuntu4: no answer"]

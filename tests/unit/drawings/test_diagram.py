@@ -43,7 +43,7 @@ def shapes(root, kind):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_drawings_are_of_the_lab_as_delivered(name):
-    committed = (FOLDER / write.FOLDER / f"{name}.svg").read_text()
+    committed = (FOLDER / write.DRAWINGS_FOLDER / f"{name}.svg").read_text()
     assert committed == svg(dict(diagram.drawings(LAB))[name]), (
         f"docs/modes/{name}.svg is stale: run `fab diagram` with lab.yml as delivered"
     )

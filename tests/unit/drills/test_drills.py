@@ -14,11 +14,11 @@ from lab.config.paths import FOLDER
 from lab.doctor.diagnosis import Check, Failure, each
 from lab.drills import faults, guard, report
 from lab.drills.drill import not_well
-from lab.drills.faults import Command, Target
+from lab.drills.faults import Action, Target
 from lab.drills.ledger import Request, verdict
 from lab.drills.load import next_due
 from lab.drills.picture import picture
-from lab.drills.report import Event, Report, longest_gap
+from lab.drills.report import Incident, Report, longest_gap
 from lab.errors import LabError
 
 REQUESTS = (
@@ -110,8 +110,8 @@ def test_the_longest_time_without_an_answer(moments, seconds):
     assert longest_gap(moments, 0.0, 4.0, 10.0) == pytest.approx(seconds)
 
 
-EVENT = Event("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 7.5, 9.0)
-REPORT = Report("balancer-killed", (EVENT,), REQUESTS, verdict(REQUESTS, ALL))
+INCIDENT = Incident("balancer-killed", "haproxy on ubuntu3 was killed", 1.5, 7.0, 7.5, 9.0)
+REPORT = Report("balancer-killed", (INCIDENT,), REQUESTS, verdict(REQUESTS, ALL))
 
 
 def test_a_report_in_one_row():
@@ -129,15 +129,15 @@ def test_a_report_in_one_row():
 
 
 def test_a_soak_has_a_row_for_each_fault():
-    second = Event("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 10.5, 12.0)
-    soak = Report("soak", (EVENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
-    rows = [report.row(one) for one in report.each_event(soak)]
+    second = Incident("cassandra-killed", "cassandra on ubuntu1 was killed", 9.0, 10.0, 10.5, 12.0)
+    soak = Report("soak", (INCIDENT, second), REQUESTS, verdict(REQUESTS, ALL), 7)
+    rows = [report.row(one) for one in report.each_incident(soak)]
     assert [row[0] for row in rows] == ["balancer-killed", "cassandra-killed"]
     assert [row[4] for row in rows] == ["2 of 4 (0 reads)", "2 of 2 (1 reads)"]
     assert [row[-1] for row in rows] == ["2.0", "2.0"]
     unwell = replace(soak, trouble="MySQL: no primary")
-    assert [report.row(one)[-1] for one in report.each_event(unwell)] == ["2.0", "2.0"]
-    assert list(report.each_event(replace(unwell, events=()))) == []
+    assert [report.row(one)[-1] for one in report.each_incident(unwell)] == ["2.0", "2.0"]
+    assert list(report.each_incident(replace(unwell, incidents=()))) == []
 
 
 def test_a_report_for_a_person():
@@ -150,7 +150,7 @@ def test_a_report_for_a_person():
         "  acknowledged: 2 of post, 1 of account, 1 of session; lost 0, duplicated 0,"
         " there without an acknowledgement 0"
     )
-    lost = Report("x", (EVENT,), REQUESTS, verdict(REQUESTS, ALL | {"post": {"the site": []}}))
+    lost = Report("x", (INCIDENT,), REQUESTS, verdict(REQUESTS, ALL | {"post": {"the site": []}}))
     assert "    LOST post post 1: not in the site" in report.text(lost).splitlines()
 
 
@@ -173,12 +173,13 @@ def test_a_report_as_json():
 def test_a_picture_has_a_bar_for_each_second_and_the_fault_behind():
     shown = ElementTree.fromstring(picture(REPORT))  # noqa: S314 - our own
     name = "{http://www.w3.org/2000/svg}rect"
-    colours = [one.get("fill") for one in shown.iter(name) if one.get("width") != "10.0"]
+    # But for the legend's.
+    kinds = [shape.get("class") for shape in shown.iter(name) if shape.get("width") != "10"]
     # Two panels.
-    assert colours.count("#f3d9a4") == colours.count("#e8eef3") == 2
+    assert kinds.count("fault") == kinds.count("recovering") == 2
     # Reads were answered in one second, writes in two; one and three seconds had failures.
-    assert colours.count("#2f6f8f") == 3
-    assert colours.count("#c0392b") == 4
+    assert kinds.count("answered") == 3
+    assert kinds.count("failed") == 4
 
 
 HIT = Target("ubuntu2", "lab-ubuntu2", "mysql", 1.5, ("10.0.0.11", "10.0.0.10"))
@@ -298,7 +299,7 @@ def test_every_fault_hits_a_role_and_has_its_own_name():
 
 
 def here(script):
-    return Command("", ("sh", "-c", script))
+    return Action("", ("sh", "-c", script))
 
 
 @pytest.fixture
@@ -348,9 +349,9 @@ def test_what_can_t_be_taken_back_is_told():
 DRILL = """
 import json, sys
 from pathlib import Path
-from lab.drills.faults import Command
+from lab.drills.faults import Action
 from lab.drills.guard import guard, run
-do, *undo = (Command("", ("sh", "-c", script)) for script in json.loads(sys.argv[1]))
+do, *undo = (Action("", ("sh", "-c", script)) for script in json.loads(sys.argv[1]))
 with guard(Path(sys.argv[2])) as guarding:
     with guarding.standing((undo[1],)), guarding.standing((undo[0],)):
         print("begins", flush=True)
@@ -363,14 +364,14 @@ UNDO_FAILS = """
 import sys
 from pathlib import Path
 from lab.drills import guard
-from lab.drills.faults import Command
+from lab.drills.faults import Action
 from lab.errors import LabError
 # It runs the command by way of flock and timeout.
 FLOCK = "$(awk '{{print $4}}' /proc/$PPID/stat)"
 END_THE_GUARD = f"kill $(awk '{{{{print $4}}}}' /proc/{{FLOCK}}/stat)"
 with guard.guard(Path(sys.argv[1])) as guarding:
     try:
-        with guarding.standing((Command("", ("sh", "-c", END_THE_GUARD)),)):
+        with guarding.standing((Action("", ("sh", "-c", END_THE_GUARD)),)):
             raise {raised}
     except LabError as error:
         print("LabError", error)

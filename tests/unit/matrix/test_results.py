@@ -7,7 +7,7 @@ import pytest
 from lab.config.modes import MODES, OVERLAY
 from lab.errors import LabError
 from lab.matrix import results
-from lab.matrix.results import Load, Result
+from lab.matrix.results import Measurement, Result
 
 WRK = """\
 Running 2s test @ http://192.168.56.12/uwsgi_health
@@ -29,14 +29,14 @@ Transfer/sec:      1.52MB
 @pytest.mark.parametrize(
     ("p50", "p99", "errors", "load"),
     [
-        ("1.00ms", "6.80ms", "", Load(3411.22, 1.0, 6.8, 0)),
-        ("812.00us", "1.20s", "", Load(3411.22, 0.812, 1200.0, 0)),
-        ("1.00ms", "6.80ms", "  Non-2xx or 3xx responses: 7\n", Load(3411.22, 1.0, 6.8, 7)),
+        ("1.00ms", "6.80ms", "", Measurement(3411.22, 1.0, 6.8, 0)),
+        ("812.00us", "1.20s", "", Measurement(3411.22, 0.812, 1200.0, 0)),
+        ("1.00ms", "6.80ms", "  Non-2xx or 3xx responses: 7\n", Measurement(3411.22, 1.0, 6.8, 7)),
         (
             "1.00ms",
             "6.80ms",
             "  Socket errors: connect 1, read 2, write 3, timeout 4\n",
-            Load(3411.22, 1.0, 6.8, 10),
+            Measurement(3411.22, 1.0, 6.8, 10),
         ),
     ],
 )
@@ -50,13 +50,13 @@ def test_output_of_something_else_is_refused():
 
 
 def result(mode, health):
-    loads = {path: Load(100.0, 2.0, 9.0, 0) for path in results.PATHS}
+    loads = {path: Measurement(100.0, 2.0, 9.0, 0) for path in results.PATHS}
     return Result(mode, ["log in"], loads | {"health": health}, 4.25, 101.6, 0.1, 1.8)
 
 
 def test_the_table_has_a_row_per_mode_and_says_what_a_second_host_costs():
-    near = result("custom-bridge", Load(2000.0, 1.0, 5.0, 0))
-    far = result("separate-hosts", Load(1500.0, 1.5, 6.0, 3))
+    near = result("custom-bridge", Measurement(2000.0, 1.0, 5.0, 0))
+    far = result("separate-hosts", Measurement(1500.0, 1.5, 6.0, 3))
     text = results.table([near, far])
     assert (
         "| custom-bridge | own bridge, by name | volume | node:80 | 100, 2.0/9.0 |"
@@ -70,7 +70,7 @@ def test_the_table_has_a_row_per_mode_and_says_what_a_second_host_costs():
 
 
 def test_every_mode_has_its_row():
-    modes = [result(mode, Load(1.0, 1.0, 1.0, 0)) for mode in (*MODES, OVERLAY)]
+    modes = [result(mode, Measurement(1.0, 1.0, 1.0, 0)) for mode in (*MODES, OVERLAY)]
     assert [row[:4] for row in results.rows(modes)] == [
         ("default-bridge", "default bridge, by IP", "volume", "node:80"),
         ("custom-bridge", "own bridge, by name", "volume", "node:80"),
@@ -82,6 +82,12 @@ def test_every_mode_has_its_row():
 
 
 def test_the_picture_has_a_bar_per_mode_and_path():
-    text = results.picture([result("overlay", Load(50.0, 2.0, 9.0, 0))])
+    text = results.picture([result("overlay", Measurement(50.0, 2.0, 9.0, 0))])
     svg = ElementTree.fromstring(text)  # noqa: S314 our own
-    assert len(svg.findall("{http://www.w3.org/2000/svg}rect")) == len(results.PATHS)
+    bars = [s for s in svg.iter("{http://www.w3.org/2000/svg}rect") if s.get("class") != "card"]
+    assert len(bars) == 3
+    assert [t.text for t in svg.iter("{http://www.w3.org/2000/svg}text")] == [
+        *("static: requests/s (p50 ms)", "overlay", "100 (2.0)"),
+        *("health: requests/s (p50 ms)", "overlay", "50 (2.0)"),
+        *("list: requests/s (p50 ms)", "overlay", "100 (2.0)"),
+    ]

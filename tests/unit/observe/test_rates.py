@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.observe.rates import Row, Seen, nodes, site
+from lab.observe.rates import Row, Samples, nodes, site
 
 GIB = 2**30
 
@@ -27,7 +27,7 @@ def container(service, *, name="", cpu=0, memory=GIB, state="running", health="h
 
 def test_the_balancers_are_summed_and_rates_come_from_two_samples():
     seen = {
-        "ubuntu3": Seen(
+        "ubuntu3": Samples(
             balancer(
                 statistics("FRONTEND", "OPEN", 3, req_tot=100), statistics("ubuntu1", stot=40)
             ),
@@ -38,13 +38,13 @@ def test_the_balancers_are_summed_and_rates_come_from_two_samples():
             ),
         ),
         # Started anew between the samples.
-        "ubuntu4": Seen(
+        "ubuntu4": Samples(
             balancer(statistics("FRONTEND", "OPEN", req_tot=900), statistics("ubuntu1", stot=90)),
             balancer(
                 statistics("FRONTEND", "OPEN", req_tot=5), statistics("ubuntu1", stot=5), time=1.0
             ),
         ),
-        "ubuntu1": Seen({"time": 0.0, "containers": []}, {"time": 1.0, "containers": []}),
+        "ubuntu1": Samples({"time": 0.0, "containers": []}, {"time": 1.0, "containers": []}),
     }
     assert site(seen) == [
         Row(("all", "OPEN", "10.0", "2.0", "0.0", "0.0", "0.0", "0", "125")),
@@ -64,7 +64,7 @@ def test_the_balancers_are_summed_and_rates_come_from_two_samples():
 )
 def test_a_server_is_as_both_balancers_see_it(states, shown, well):
     seen = {
-        node: Seen(None, balancer(statistics("ubuntu1", state)))
+        node: Samples(None, balancer(statistics("ubuntu1", state)))
         for node, state in zip(("ubuntu3", "ubuntu4"), states, strict=True)
     }
     rates = ("-",) * 5
@@ -74,7 +74,7 @@ def test_a_server_is_as_both_balancers_see_it(states, shown, well):
 def test_server_errors_are_not_well():
     before = balancer(statistics("FRONTEND", "OPEN", hrsp_5xx=1))
     now = balancer(statistics("FRONTEND", "OPEN", hrsp_5xx=3), time=1.0)
-    assert [row.well for row in site({"ubuntu3": Seen(before, now)})] == [False]
+    assert [row.well for row in site({"ubuntu3": Samples(before, now)})] == [False]
 
 
 def test_a_node_is_the_sum_of_its_containers_and_each_says_how_it_is():
@@ -100,7 +100,7 @@ def test_a_node_is_the_sum_of_its_containers_and_each_says_how_it_is():
         "uwsgi": {"django": uwsgi | {"requests": 15}},
         "mysql": mysql | {"statements": 130},
     }
-    assert nodes({"ubuntu1": Seen(before, now)}) == [
+    assert nodes({"ubuntu1": Samples(before, now)}) == [
         Row(("ubuntu1", "2 of 3 well", "answers", "150", "1536", ""), well=False),
         Row(
             ("", "django", "healthy", "50", "512")
@@ -153,7 +153,7 @@ ALL_NORMAL = ("NORMAL",) * 4
 )
 def test_the_ring_is_as_the_node_sees_it(found, detail, well):
     sample = {"time": 1.0, "containers": [container("cassandra")], "cassandra": found}
-    row = nodes({"ubuntu1": Seen(None, sample)})[1]
+    row = nodes({"ubuntu1": Samples(None, sample)})[1]
     assert (row.cells[-1], row.well) == (detail, well)
 
 
@@ -163,13 +163,13 @@ def test_a_server_that_left_its_group_is_not_well():
         **{"statements": 1, "connections": 1},
     }
     sample = {"time": 1.0, "containers": [container("mysql")], "mysql": mysql}
-    row = nodes({"ubuntu1": Seen(None, sample)})[1]
+    row = nodes({"ubuntu1": Samples(None, sample)})[1]
     assert row.cells[-1].startswith("- OFFLINE, sees 0 online, to certify 0, to apply 0, - ")
     assert not row.well
 
 
 def test_a_node_without_answer_is_one_row():
-    assert nodes({"ubuntu1": Seen(trouble="no answer over SSH"), "ubuntu2": Seen()}) == [
+    assert nodes({"ubuntu1": Samples(trouble="no answer over SSH"), "ubuntu2": Samples()}) == [
         Row(("ubuntu1", "", "no answer", "", "", "no answer over SSH"), well=False),
         Row(("ubuntu2", "", "no answer", "", "", ""), well=False),
     ]
@@ -177,10 +177,10 @@ def test_a_node_without_answer_is_one_row():
 
 def test_a_sample_takes_the_place_of_the_one_before():
     first, second = {"time": 1.0}, {"time": 2.0}
-    seen = Seen().then(first)
-    assert (seen, seen.complete) == (Seen(None, first), False)
+    seen = Samples().then(first)
+    assert (seen, seen.complete) == (Samples(None, first), False)
     seen = seen.then(second)
-    assert (seen, seen.complete) == (Seen(first, second), True)
+    assert (seen, seen.complete) == (Samples(first, second), True)
     failed = seen.then({"error": "Docker is away"})
     assert (failed.trouble, failed.complete) == ("Docker is away", True)
     assert failed.then(first).trouble == ""

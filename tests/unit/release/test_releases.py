@@ -10,7 +10,7 @@ from lab.config.topology import TopologyError, WebService
 from lab.errors import LabError
 from lab.release import images, releases
 from lab.release.images import IMAGES, Image
-from lab.release.releases import Event, Release
+from lab.release.releases import JournalEntry, Release
 from tests.unit.delivered import LAB as TOPOLOGY
 
 NOW = datetime(2026, 11, 24, 8, 15, 30, tzinfo=UTC)
@@ -139,10 +139,12 @@ def test_a_release_of_one_node_is_part_of_the_history_alone():
 
 
 def live(*names):
-    return [Event(time="2026-11-24T09:00:00+00:00", release=n, outcome="live") for n in names]
+    return [
+        JournalEntry(time="2026-11-24T09:00:00+00:00", release=n, outcome="live") for n in names
+    ]
 
 
-FAILED = Event(
+FAILED = JournalEntry(
     time="2026-11-24T10:00:00+00:00",
     release="bad",
     outcome="failed",
