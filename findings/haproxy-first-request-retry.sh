@@ -101,6 +101,7 @@ apt() {
 
 fetch() {
   local archive package
+  # shellcheck disable=SC2016  # apt-get fills these in
   archive=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk '$2 !~ /-/ {print $1; exit}')
   mkdir -p "$folder/state/lists/partial" "$folder/cache/archives/partial"
   touch "$folder/status"

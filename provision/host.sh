@@ -150,7 +150,8 @@ install_tools() {
   )
   .venv/bin/python -m uv --no-config pip install --quiet --python .venv --require-hashes \
     --requirement requirements.lock
-  said=$(.venv/bin/python -I -c 'import fabric, jinja2, mypy, pydantic, pytest, rich, ruff, yaml' 2>&1) ||
+  said=$({ .venv/bin/python -I -c 'import fabric, jinja2, mypy, pydantic, pytest, rich, ruff, yaml' &&
+    .venv/bin/shellcheck --version; } 2>&1) ||
     fail "uv installed the Python tools, and not into .venv (${said##*$'\n'}): look for settings of uv in" \
       "the environment, and run \`provision/host.sh environment\` again"
   echo "$wanted" >.venv/requirements
@@ -180,6 +181,7 @@ check_folder() {
   local LC_ALL=C folder
   folder=$(pwd -P && echo .)
   folder=${folder%??}
+  # shellcheck disable=SC2016  # the name itself is looked for
   if [[ $folder == *[[:cntrl:]:\"~%\\]* || $folder == *'${'* ]] ||
     ! printf %s "$folder" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1; then
     fail "$(printf %q "$folder") can't hold a lab: clone into a folder whose path has no : \" ~ % \\ \${," \

@@ -8,7 +8,8 @@ main() {
   local image=${1:?usage: node-image.sh IMAGE:TAG}
   if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then
     echo "lab: making the base image debian:trixie-slim"
-    ./node/files/lab-import-base trixie
+    # It calls lab-base-image by name, which has a folder of its own (lab/release/images.py, BASE_SCRIPT).
+    PATH=$PWD/node/files:$PATH ./node/sbin/lab-import-base trixie
   fi
   echo "lab: building the node image $image"
   # Only this client's environment decides: the classic builder is there on every engine.

@@ -35,8 +35,7 @@ bind_ssh() {
   systemctl reload ssh
 }
 
-install_files() {
-  local files=/tmp/lab-node/files
+prepare_folders() {
   install -d /etc/lab /etc/lab/addressed /etc/docker
   install -d -m 0711 /etc/lab/secrets
   echo "$LAB_ADDRESS" > /etc/lab/address
@@ -44,19 +43,35 @@ install_files() {
   ip -o -4 address show to "$LAB_ADDRESS" | awk '{print "interface", $2; exit}' > /etc/lab/interface.conf
   # The registry's user (images/registry/Dockerfile).
   install -d -o 10006 -g 10006 -m 0700 /var/cache/lab/registry
-  install -m 0755 -t /usr/local/sbin \
-    "$files"/lab-{firewall,follow,limit-writes,observe,base-image,import-base,build,hand-over,lock} \
-    "$files"/lab-{logs,sample,trace,examine,reach,ask-cassandra,give-address,small-disk}
-  install -m 0644 -t /usr/local/sbin "$files"/lab_docker.py
-  install -m 0644 -t /etc/systemd/system "$files"/lab-{firewall,follow,builder}.service
-  install -m 0644 "$files"/lab-sysctl.conf /etc/sysctl.d/lab.conf
+}
+
+# Whole folders, so that no file of theirs can be forgotten.
+install_files() {
+  install -d /usr/local/lib/lab/lab_node
+  install -m 0755 -t /usr/local/sbin /tmp/lab-node/sbin/* /tmp/lab-node/files/lab-base-image
+  install -m 0644 -t /usr/local/lib/lab/lab_node /tmp/lab-node/lab_node/*.py
+  install -m 0644 -t /etc/systemd/system /tmp/lab-node/etc/systemd/system/*
+  install -m 0644 -t /etc/sysctl.d /tmp/lab-node/etc/sysctl.d/*
+}
+
+# The programs that an earlier version of the lab had, and this one has not.
+remove_former_programs() {
+  local program
+  for program in /usr/local/sbin/lab[-_]* /usr/local/lib/lab/lab_node/*.py; do
+    compgen -G "/tmp/lab-node/*/${program##*/}" >/dev/null || rm "$program"
+  done
+  # Of a module that lay beside the programs.
+  rm -rf /usr/local/sbin/__pycache__
+}
+
+configure_kernel() {
   sysctl --quiet --load /etc/sysctl.d/lab.conf
 }
 
 configure_docker() {
   usermod --append --groups docker vagrant
-  if ! cmp --silent /tmp/lab-node/files/daemon.json /etc/docker/daemon.json; then
-    install -m 0644 /tmp/lab-node/files/daemon.json /etc/docker/daemon.json
+  if ! cmp --silent /tmp/lab-node/etc/docker/daemon.json /etc/docker/daemon.json; then
+    install -m 0644 /tmp/lab-node/etc/docker/daemon.json /etc/docker/daemon.json
     systemctl restart docker
   fi
 }
@@ -76,7 +91,10 @@ main() {
   trust_authorities
   name_nodes
   bind_ssh
+  prepare_folders
   install_files
+  remove_former_programs
+  configure_kernel
   configure_docker
   start_units
   rm -rf /tmp/lab-node /tmp/lab-authorities

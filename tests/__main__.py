@@ -17,6 +17,7 @@ CHECKS = (
     (PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."),
     (PYTHON, "-m", "ruff", "check", "--quiet", "."),
     (PYTHON, "-m", "mypy"),
+    (PYTHON, "-m", "tests.shell"),
     (PYTHON, "-m", "pytest", "--quiet", "tests/unit"),
 )
 LAB = (

@@ -19,7 +19,8 @@ from lab.databases.administrator import CHANGED, administrator_fits
 from lab.databases.initialize import initialize
 from lab.databases.owners import OWNED, take_over
 from lab.databases.roles import primary
-from lab.deploy import roll, swarm
+from lab.deploy import swarm
+from lab.deploy.changes import changes
 from lab.engine.progress import phase, resume, say, together
 from lab.engine.ssh import wait_until
 from lab.errors import LabError
@@ -59,7 +60,7 @@ def restore(lab: Lab, folder: Path, *, replace: bool) -> Manifest:
         # A backup of an older release has posts without owners.
         lab.builder.change("rm", "--force", OWNED)
         initialize(lab, release, only_news=True)
-        if not roll.changes(lab, release, lab.topology.web):
+        if not changes(lab, release, lab.topology.web):
             take_over(lab, release)
         _wait_replicated(lab)
     if not administrator_fits(lab):

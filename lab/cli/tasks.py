@@ -16,7 +16,7 @@ from lab.backup import restore as restoring
 from lab.backup import verify as verified_backup
 from lab.balancers import balancers
 from lab.cli.arguments import NameOrList
-from lab.config.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
+from lab.config.modes import OVERLAY, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.topology import WebService, load
 from lab.context import Lab
@@ -24,6 +24,8 @@ from lab.databases.administrator import CHANGED, administrator_fits
 from lab.databases.initialize import initialize
 from lab.deploy import building, preview, publishing, swarm
 from lab.deploy import deploy as deployment
+from lab.deploy.history import history
+from lab.deploy.up import bring_up
 from lab.doctor import examine as examination
 from lab.doctor import status as statuses
 from lab.doctor import verify as verification
@@ -61,7 +63,7 @@ def up(context: Context) -> None:
     boot.boot(lab)
     with lab.changing("up"):
         boot.provision(lab)
-        release = deployment.bring_up(lab)
+        release = bring_up(lab)
         verification.verify(lab)
     say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")
 
@@ -95,7 +97,7 @@ def push(context: Context) -> None:
 @task(
     help={
         "mode": "the wiring until the next deploy: of -H's node one of "
-        f"{', '.join(MODES_OF_ONE_NODE)}; of the whole lab {OVERLAY}"
+        f"{', '.join(of_one_node())}; of the whole lab {OVERLAY}"
     }
 )
 def deploy(context: Context, mode: str = "") -> None:
@@ -136,7 +138,7 @@ def rollback(context: Context, to: str = "") -> None:
 @task
 def releases(context: Context) -> None:
     """List the releases: when they were made, of which commit, and what became of them."""
-    print(deployment.history(Lab()))
+    print(history(Lab()))
 
 
 def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
@@ -153,7 +155,7 @@ def _chosen(context: Context, mode: str) -> tuple[Lab, tuple[WebService, ...]]:
         return lab, lab.topology.web
     node = context.original_host
     if mode:
-        lab = Lab(lab.topology.with_mode(node, _mode(mode)))
+        lab = Lab(lab.topology.with_mode(node, mode))
     services = lab.topology.web_services_of(node)
     if not services:
         raise LabError(
@@ -170,21 +172,13 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _mode(text: str) -> ModeName:
-    for mode in MODES_OF_ONE_NODE:
-        if mode == text:
-            return mode
-    raise LabError(
-        f"--mode: {text!r} is no mode of one node; those are {', '.join(MODES_OF_ONE_NODE)}"
-    )
-
-
 @task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
 def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
     """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
-    chosen = tuple(modes.split(",")) if modes else matrices.ALL
-    if unknown := [mode for mode in chosen if mode not in matrices.ALL]:
-        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(matrices.ALL)}")
+    every = matrices.every()
+    chosen = tuple(modes.split(",")) if modes else every
+    if unknown := [mode for mode in chosen if mode not in every]:
+        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(every)}")
     length = _number("--seconds", seconds, 1, 60)
     lab = Lab()
     with lab.changing("matrix"):

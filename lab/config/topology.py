@@ -16,13 +16,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config import origins, plain_yaml
-from lab.config.mode_names import MODES_OF_ONE_NODE, OVERLAY, ModeName
+from lab.config.modes import MODES, OVERLAY, ModeName, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.ports import REGISTRY_PORT, STATISTICS_PORT, UWSGI_PORT, WEB_PORT
 from lab.errors import LabError
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-# Docker's networks inside a node (provision/node/files/daemon.json).
+# Docker's networks inside a node (provision/node/etc/docker/daemon.json).
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
 WEB_PROGRAMS = ("django", "nginx", "allinone")
@@ -213,14 +213,20 @@ class Topology(Record):
         """The web services that have the node to themselves."""
         return tuple(s for s in self.web_services_of(node) if s.django == s.nginx)
 
-    def with_mode(self, node: str, mode: ModeName) -> Topology:
+    def with_mode(self, node: str, mode: str) -> Topology:
         """This lab with the web service of one node in another mode.
 
-        Raises TopologyError if the node runs no web service of its own.
+        Raises TopologyError if it is no mode of one node, or the node runs no web service alone.
         """
+        if mode not in of_one_node():
+            known = ", ".join(of_one_node())
+            raise TopologyError([f"--mode: {mode!r} is no mode of one node; those are {known}"])
         alone = self.alone(node)
-        if not alone or mode not in MODES_OF_ONE_NODE:
-            return self._refuse_mode(node, mode, bool(alone))
+        if not alone:
+            able = ", ".join(s.django for s in self.web if s.django == s.nginx)
+            raise TopologyError(
+                [f"--mode: {node} runs no web service alone; those that do: {able}"]
+            )
         changed = WebService(mode=mode, django=node, nginx=node)
         web = tuple(changed if service in alone else service for service in self.web)
         settings = self.settings.model_copy(update={"web": web})
@@ -243,15 +249,6 @@ class Topology(Record):
             )
         return changed
 
-    def _refuse_mode(self, node: str, mode: str, alone: bool) -> Topology:
-        if not alone:
-            able = ", ".join(s.django for s in self.web if s.django == s.nginx)
-            raise TopologyError(
-                [f"--mode: {node} runs no web service alone; those that do: {able}"]
-            )
-        modes = ", ".join(MODES_OF_ONE_NODE)
-        raise TopologyError([f"--mode: {mode!r} is not a mode of one node; those are: {modes}"])
-
     def listeners(self) -> Iterator[Listener]:
         """Everything that binds an address and port of the lab's network, in lab.yml's order."""
         for rank, node in enumerate(self.settings.balancers):
@@ -263,7 +260,7 @@ class Topology(Record):
             yield Listener(
                 address=self.address(service.nginx), port=WEB_PORT, who=f"web[{index}].nginx"
             )
-            if service.mode == "separate-hosts":
+            if MODES[service.mode].apart:
                 yield Listener(
                     address=self.address(service.django),
                     port=UWSGI_PORT,
@@ -410,13 +407,13 @@ def _host_mistakes(settings: Settings) -> Iterator[str]:
 
 def _wiring_mistakes(settings: Settings) -> Iterator[str]:
     for index, service in enumerate(settings.web):
-        apart = service.django != service.nginx
-        if service.mode == "separate-hosts" and not apart:
+        together = service.django == service.nginx
+        if MODES[service.mode].apart and together:
             yield (
                 f"web[{index}].nginx: {service.nginx!r} should be another node than django's:"
-                " the mode is separate-hosts"
+                f" the mode is {service.mode}"
             )
-        if service.mode != "separate-hosts" and apart:
+        if not MODES[service.mode].apart and not together:
             yield (
                 f"web[{index}].nginx: {service.nginx!r} should be {service.django!r}:"
                 f" in {service.mode} both run on one node"

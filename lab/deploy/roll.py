@@ -5,47 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from lab.balancers.balancers import configure, drained, taken_out
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static, swarm
+from lab.deploy.changes import Change, changes
+from lab.deploy.services import fronts, lay, lay_ahead, remove_leftovers, start_service, tidy, where
 from lab.deploy.warm_up import warm_up
-from lab.engine.apply import HEALTHY_SECONDS, apply, pull, remove_unwanted, settle, wait_healthy
-from lab.engine.difference import changed, difference, interrupts
+from lab.engine.apply import HEALTHY_SECONDS, apply, wait_healthy
 from lab.engine.progress import interrupted, phase, say, together
 from lab.errors import LabError
-from lab.plan.modes import default_bridge
-from lab.plan.modes.web import STATIC_SET_FILE
 from lab.plan.plans import WEB
 from lab.release.releases import Release
 
-DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
 # Until a web container that replaces a serving one must be healthy; it takes about 3.
 REPLACED_SECONDS = 60
-
-
-def start(lab: Lab, release: Release, *, in_swarm: bool) -> None:
-    """Starts all web services at the same time, where none serves."""
-    serving = static.serving(lab)
-
-    def one(service: WebService) -> None:
-        lay(lab, release, service, serving)
-        start_service(lab, release, service, in_swarm=in_swarm)
-
-    together({str(i): partial(one, service) for i, service in enumerate(lab.topology.web)})
-
-
-class Change(NamedTuple):
-    """What a release changes in a web service.
-
-    containers: some of them; static_set: which files pages name; serves: it serves well until then.
-    """
-
-    containers: bool
-    static_set: bool
-    serves: bool
 
 
 def bring(
@@ -170,8 +145,8 @@ class Roll:
             return
         self.changed.extend(services)
         try:
-            with phase(", ".join(map(_where, services))):
-                together({_where(service): partial(act, service) for service in services})
+            with phase(", ".join(map(where, services))):
+                together({where(service): partial(act, service) for service in services})
         except LabError as error:
             if self.in_swarm or interrupted():
                 raise
@@ -179,7 +154,7 @@ class Roll:
 
     def replace(self, service: WebService) -> None:
         self.later.discard(service.nginx)
-        with drained(self.lab, *_fronts(self.lab, service), later=self.later):
+        with drained(self.lab, *fronts(self.lab, service), later=self.later):
             self._start(service, REPLACED_SECONDS)
             warm_up(self.lab, self.release, service)
 
@@ -212,43 +187,13 @@ def _bring_back(before: Lab, current: Release, nodes: frozenset[str]) -> None:
         if nodes & _nodes([service]):
             # A wiring that had no place for its volume or folder may have removed them.
             lay(before, current, service, static.serving(before))
-            with drained(before, *_fronts(before, service)):
+            with drained(before, *fronts(before, service)):
                 start_service(before, current, service, seconds=REPLACED_SECONDS)
-    together({name: partial(_tidy, before, current, name) for name in nodes})
+    together({name: partial(tidy, before, current, name) for name in nodes})
 
 
 def _nodes(services: Iterable[WebService]) -> frozenset[str]:
     return frozenset(node for service in services for node in (service.django, service.nginx))
-
-
-def remove_leftovers(lab: Lab, release: Release) -> None:
-    """Removes the containers of web services that lab.yml no longer has."""
-    together({name: partial(_tidy, lab, release, name) for name in lab.topology.names})
-
-
-def _tidy(lab: Lab, release: Release, node: str) -> bool:
-    return remove_unwanted(lab.nodes[node], lab.plan(release, node), WEB)
-
-
-def start_service(
-    lab: Lab,
-    release: Release,
-    service: WebService,
-    *,
-    in_swarm: bool = False,
-    seconds: float = HEALTHY_SECONDS,
-) -> None:
-    """Brings one web service to the release: Django, then what has port 80."""
-    halves = [(service.django, DJANGO), (service.nginx, FRONT)]
-    # On the default bridge nginx is told an address that is known only once Django has it.
-    if service.django == service.nginx and service.mode != default_bridge.NAME and not in_swarm:
-        halves = [(service.django, WEB)]
-    changed = False
-    for name, programs in halves:
-        if in_swarm and programs == FRONT:
-            swarm.vacate(lab, name)
-        changed |= settle(lab.nodes[name], lab.plan(release, name), programs, seconds)
-    say(_where(service), f"{service.mode}: {release.name if changed else 'unchanged'}")
 
 
 def leave_overlay(lab: Lab, release: Release) -> None:
@@ -262,81 +207,3 @@ def leave_overlay(lab: Lab, release: Release) -> None:
     )
     for name in lab.topology.names:
         wait_healthy(lab.nodes[name], lab.plan(release, name), WEB)
-
-
-def clear(lab: Lab, release: Release, node: str) -> None:
-    """Removes the web containers of a node."""
-    whole = lab.plan(release, node)
-    apply(lab.nodes[node], whole.only(whole.services - WEB), WEB)
-
-
-def changes(
-    lab: Lab, release: Release, services: tuple[WebService, ...]
-) -> dict[WebService, Change]:
-    """The services that a release changes, and what of them."""
-
-    def one(node: str) -> Change:
-        plan = lab.plan(release, node)
-        part = plan.only(WEB)
-        found = lab.nodes[node].observe(part)
-        other_files = {file.path for file in changed(part.all_files, found)}
-        static_set = STATIC_SET_FILE in other_files
-        serves = static_set and any(r.well for r in found.containers.values() if r.service in WEB)
-        return Change(
-            containers=bool(difference(plan, found, WEB).steps),
-            static_set=static_set,
-            serves=serves or interrupts(plan, found, WEB),
-        )
-
-    nodes = {
-        f"{i} {node}": partial(one, node)
-        for i, service in enumerate(services)
-        for node in dict.fromkeys((service.django, service.nginx))
-    }
-    found = together(nodes)
-    answer = {}
-    for i, service in enumerate(services):
-        own = [found[f"{i} {node}"] for node in dict.fromkeys((service.django, service.nginx))]
-        change = Change(*(any(parts) for parts in zip(*own, strict=True)))
-        if change.containers or change.static_set:
-            answer[service] = change
-    return answer
-
-
-def lay_ahead(lab: Lab, release: Release) -> frozenset[str]:
-    """Brings images and static files to every web node before the first one changes.
-
-    An image that can't be had stops nothing then. Static files come before any page names them:
-    HAProxy hands a browser's next request to another node, also to one that does not change.
-    Returns the names that pages may use now, and for which the release's static set has no file.
-    """
-    serving = static.serving(lab)
-    web = enumerate(lab.topology.web)
-    found = together({str(i): partial(lay, lab, release, service, serving) for i, service in web})
-    return frozenset().union(*found.values())
-
-
-def lay(
-    lab: Lab, release: Release, service: WebService, serving: tuple[str, ...]
-) -> frozenset[str]:
-    """Brings one web service's images and static files to its nodes.
-
-    serving: the static sets whose files pages name until then. Returns as lay_ahead does.
-    """
-    work: dict[str, Callable[[], frozenset[str] | None]] = {
-        name: partial(pull, lab.nodes[name], lab.plan(release, name), WEB)
-        for name in (service.django, service.nginx)
-    }
-    # Not after them: one of them may wait for what else changes its node.
-    work["files"] = partial(static.ahead, lab, release, service, serving)
-    return together(work)["files"] or frozenset()
-
-
-def _fronts(lab: Lab, service: WebService) -> tuple[str, ...]:
-    """Each nginx that stands without a Django while this service's is replaced."""
-    same = (one.nginx for one in lab.topology.web if one.django == service.django)
-    return tuple(dict.fromkeys((service.nginx, *same)))
-
-
-def _where(service: WebService) -> str:
-    return " and ".join(dict.fromkeys((service.django, service.nginx)))

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lab.config.modes import MODES
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy.building import missing, rsync
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
-from lab.plan.modes import separate_hosts, web
+from lab.plan.modes import web
 from lab.plan.site import Site
 from lab.release.releases import Release
 
@@ -45,7 +46,7 @@ def ahead(
     Returns the names that pages may use now, and for which this set has no file.
     """
     lacking = lay(lab, lab.nodes[service.django], lab.site(release), serving)
-    if service.mode == separate_hosts.NAME:
+    if MODES[service.mode].static_folder:
         carry(lab, service, prune=False)
     return lacking
 
@@ -84,8 +85,8 @@ def _complete(node: Node, name: str) -> bool:
 def prune(lab: Lab) -> None:
     """Removes the files of sets that are gone, once every page names others, from each nginx that
     has them rsynced."""
-    apart = [service for service in lab.topology.web if service.mode == separate_hosts.NAME]
-    together({service.nginx: partial(carry, lab, service) for service in apart})
+    copied = [service for service in lab.topology.web if MODES[service.mode].static_folder]
+    together({service.nginx: partial(carry, lab, service) for service in copied})
 
 
 def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
@@ -94,10 +95,11 @@ def carry(lab: Lab, service: WebService, *, prune: bool = True) -> None:
     prune: those that are gone there go here, too, which no page may name any more. They go by way
     of this machine, which reaches both nodes; the nodes don't log in to each other.
     """
-    target = f"{service.nginx}:{separate_hosts.STATIC_FOLDER}/"
-    with TemporaryDirectory() as folder:
-        copy = f"{Path(folder)}/"
+    folder = MODES[service.mode].static_folder
+    target = f"{service.nginx}:{folder}/"
+    with TemporaryDirectory() as here:
+        copy = f"{Path(here)}/"
         rsync("--rsync-path=sudo rsync", f"{service.django}:{VOLUME}/static_root/", copy)
-        there = f"--rsync-path=sudo mkdir -p {separate_hosts.STATIC_FOLDER} && sudo rsync"
+        there = f"--rsync-path=sudo mkdir -p {folder} && sudo rsync"
         changes = rsync(there, "--chown=root:root", copy, target, prune=prune)
     say(service.nginx, f"static files: {'rsynced' if changes else 'unchanged'}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from lab.config.modes import MODES
 from lab.context import Lab
 from lab.deploy import static
 from lab.engine.apply import apply
@@ -13,7 +14,7 @@ from lab.engine.observation import short_name, unsettled
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node, wait_until
 from lab.errors import LabError
-from lab.plan.modes import overlay, separate_hosts, web
+from lab.plan.modes import overlay, web
 from lab.plan.plans import WEB
 from lab.plan.site import Site
 from lab.release.releases import Release
@@ -160,9 +161,10 @@ def _prepare_own(lab: Lab) -> None:
     rsynced: it is asked for what pages of the stack name."""
     current = lab.current_release()
     for service in current.web if current else ():
-        if service.mode != separate_hosts.NAME or service.nginx not in lab.nodes:
+        mode = MODES[service.mode]
+        if not mode.static_folder or service.nginx not in lab.nodes:
             continue
-        if web.name("nginx", service.mode) in lab.nodes[service.nginx].observe().containers:
+        if web.name(mode.front, mode.name) in lab.nodes[service.nginx].observe().containers:
             static.carry(lab, service, prune=False)
 
 

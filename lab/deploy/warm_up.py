@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from lab.config.modes import BACKS
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.engine.apply import end_of_log
@@ -67,5 +68,5 @@ def _expect_origin(answer: Response, service: WebService, release: Release) -> N
 
 def _log(lab: Lab, service: WebService) -> str:
     node = lab.nodes[service.django]
-    names = [c.name for c in node.observe().running if c.service in ("django", "allinone")]
+    names = [c.name for c in node.observe().running if c.service in BACKS]
     return end_of_log(node, names[0]) if names else "no Django runs there"

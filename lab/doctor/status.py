@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lab.config.mode_names import MODES_OF_ONE_NODE
+from lab.config.modes import of_one_node
 from lab.config.topology import Topology
 from lab.context import Lab
 from lab.engine.observation import Observation, short_name, unsettled
@@ -131,9 +131,9 @@ def as_found(topology: Topology, node: str, modes: Collection[str], *, stack: bo
     """The lab with a node in the one mode in which it was found, if a node can be given that."""
     if stack:
         return topology.with_overlay()
-    for mode in MODES_OF_ONE_NODE:
-        if list(modes) == [mode] and topology.alone(node):
-            return topology.with_mode(node, mode)
+    mode, *others = modes or ("",)
+    if mode in of_one_node() and not others and topology.alone(node):
+        return topology.with_mode(node, mode)
     return topology
 
 

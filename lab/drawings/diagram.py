@@ -13,17 +13,15 @@ from typing import Any
 
 import yaml
 
-from lab.config.mode_names import MODES_OF_ONE_NODE, OVERLAY
+from lab.config.modes import MODES, OVERLAY, Mode
 from lab.config.ports import CASSANDRA_PORT
 from lab.config.topology import Topology, TopologyError, WebService
 from lab.drawings.records import Box, Drawing, Half, Wiring
 from lab.plan import plans
-from lab.plan.modes import overlay, separate_hosts, web
+from lab.plan.modes import overlay, web
 from lab.plan.records import Container, Mount, Plan, Publication
 from lab.plan.site import Site
 from lab.release import images
-
-FRONT = ("nginx", "allinone")
 
 
 def site(topology: Topology) -> Site:
@@ -34,29 +32,26 @@ def site(topology: Topology) -> Site:
 
 def drawings(topology: Topology) -> Iterator[tuple[str, Drawing | str]]:
     """Each drawing's name, and the drawing or why there is none: every mode, then the whole lab."""
-    yield from _of_one_node(topology)
-    yield separate_hosts.NAME, _apart(topology)
+    for mode in MODES.values():
+        yield mode.name, _apart(topology, mode) if mode.apart else _of_one_node(topology, mode)
     yield OVERLAY, _overlay(topology)
     yield "lab", drawing("the whole lab", site(topology), topology.web, whole=True)
 
 
-def _of_one_node(topology: Topology) -> Iterator[tuple[str, Drawing | str]]:
+def _of_one_node(topology: Topology, mode: Mode) -> Drawing | str:
     """On the first node that has a web service to itself."""
     alone = [service for service in topology.web if service.django == service.nginx]
-    for mode in MODES_OF_ONE_NODE:
-        if not alone:
-            yield mode, "lab.yml has no web service that has its node to itself"
-            continue
-        chosen = topology.with_mode(alone[0].django, mode)
-        yield mode, drawing(mode, site(chosen), chosen.alone(alone[0].django)[:1])
+    if not alone:
+        return "lab.yml has no web service that has its node to itself"
+    chosen = topology.with_mode(alone[0].django, mode.name)
+    return drawing(mode.name, site(chosen), chosen.alone(alone[0].django)[:1])
 
 
-def _apart(topology: Topology) -> Drawing | str:
-    name = separate_hosts.NAME
+def _apart(topology: Topology, mode: Mode) -> Drawing | str:
     for service in topology.web:
-        if service.mode == name:
-            return drawing(name, site(topology), (service,))
-    return f"lab.yml has no web service in {name}"
+        if service.mode == mode.name:
+            return drawing(mode.name, site(topology), (service,))
+    return f"lab.yml has no web service in {mode.name}"
 
 
 def _overlay(topology: Topology) -> Drawing | str:
@@ -86,19 +81,21 @@ def drawing(
 
 
 def wiring(site: Site, service: WebService) -> Wiring:
-    fronts = _halves(site, service.nginx, service.mode, FRONT)
-    backs = _halves(site, service.django, service.mode, ("django",))
-    return Wiring(fronts, next(iter(backs), None))
+    mode = MODES[service.mode]
+    front = _half(site, service.nginx, web.name(mode.front, mode.name))
+    if mode.back == mode.front:
+        return Wiring((front,), None)
+    return Wiring((front,), _half(site, service.django, web.name(mode.back, mode.name)))
 
 
-def _halves(site: Site, node: str, mode: str, programs: tuple[str, ...]) -> tuple[Half, ...]:
+def _half(site: Site, node: str, name: str) -> Half:
     whole = plans.plan(site, node)
     place = Box(node, (site.topology.address(node),))
-    return tuple(
-        Half(place, _network(c.network), c, _box(site, whole, c), _entries(site, c))
-        for c in whole.containers
-        if c.mode == mode and c.service in programs
-    )
+    found = {container.name: container for container in whole.containers}
+    own = found[name]
+    network = found[own.joined or name]
+    entries = _entries(site, network)
+    return Half(place, _network(network.network), own, _box(site, whole, own), entries)
 
 
 def _network(name: str, kind: str = "user-defined") -> str:
@@ -109,7 +106,8 @@ def _network(name: str, kind: str = "user-defined") -> str:
 def _box(site: Site, whole: Plan, container: Container, *lines: str) -> Box:
     image = container.image.rsplit("/", 1)[-1].split(":")[0]
     published = (line for p in container.publications for line in _published(site, whole, p))
-    ports = tuple(published) or ("no port published",)
+    none = f"ports of {container.joined}" if container.joined else "no port published"
+    ports = tuple(published) or (none,)
     return Box(container.name, (f"image {image}{_parts(image)}", *lines, *ports))
 
 

@@ -69,7 +69,9 @@ class Wiring:
     def call(self) -> tuple[str, str]:
         """What nginx is told of Django, and how that leads there; empty within one container."""
         told = dict(self.fronts[0].container.environment).get("UWSGI_URI")
-        return _call(told, self.back.container) if told and self.back else ("", "")
+        if not (told and self.back):
+            return "", ""
+        return _call(told, self.fronts[0].container, self.back.container)
 
     @property
     def copied(self) -> str:
@@ -111,12 +113,14 @@ class Drawing:
             yield f"{box.title}: {', '.join(box.lines)}."
 
 
-def _call(told: str | AddressOf, django: Container) -> tuple[str, str]:
+def _call(told: str | AddressOf, nginx: Container, django: Container) -> tuple[str, str]:
     if isinstance(told, AddressOf):
         return f"{django.service}'s IP:{told.port}", "asked of Docker at each start"
     host, _, rest = told.partition(":")
     if host == "unix":
         return told, "a socket in the shared volume"
+    if nginx.joined == django.name:
+        return told, "within one network namespace"
     if Publication(host, int(rest)) in django.publications:
         return told, "a port of the other node"
     return told, "every task, by Swarm's DNS" if host.startswith("tasks.") else "by Docker's DNS"

@@ -105,7 +105,7 @@ OF_CONTAINERS: Mapping[str, tuple[str, Make, Make]] = {
 
 
 def _small_disk(action: str) -> Make:
-    """provision/node/files/lab-small-disk"""
+    """provision/node/sbin/lab-small-disk"""
     return lambda target: (Action(target.node, ("lab-small-disk", action, target.container)),)
 
 

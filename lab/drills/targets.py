@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from lab.balancers.balancers import holder
+from lab.config.modes import BACKS, FRONTS
 from lab.context import Lab
 from lab.databases.roles import primary
 from lab.drills.faults import EVERY_NODE, Target
@@ -51,7 +52,7 @@ def _node(lab: Lab, name: str) -> Target:
 def _container(lab: Lab, node: str, service: str) -> Target:
     planned = lab.plan(lab.require_release(), node).containers
     # Of a web service in one image, nginx and Django are in the same container.
-    names = (service, "allinone") if service in ("nginx", "django") else (service,)
+    names = {"nginx": FRONTS, "django": BACKS}.get(service, {service})
     for container in planned:
         if container.service in names:
             whole = _node(lab, node)

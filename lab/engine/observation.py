@@ -73,7 +73,7 @@ class Observation:
 
 
 def observation(answer: str) -> Observation:
-    """Reads what `observe` (provision/node/files/lab-observe) printed on a node."""
+    """Reads what `observe` (provision/node/lab_node/observe.py) printed on a node."""
     printed = json.loads(answer)
     own: list[Any] = []
     tasks: list[Any] = []

@@ -6,19 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lab.config.modes import MODES, OVERLAY
 from lab.drawings import charts
 from lab.drawings.charts import Bar
 from lab.errors import LabError
 
-# What lies between nginx and Django in each mode: hops on the way, files and ports both see.
-WIRING = {
-    "default-bridge": ("default bridge, by IP", "volume", "node:80"),
-    "custom-bridge": ("own bridge, by name", "volume", "node:80"),
-    "unix-socket": ("Unix socket", "volume, socket in it", "node:80"),
-    "all-in-one": ("Unix socket, one container", "none: one file system", "node:80"),
-    "separate-hosts": ("network, published port", "copies by rsync", "a:29000, b:80"),
-    "overlay": ("VXLAN between nodes, by name", "volume per node", "nodes:80"),
-}
+# As in a mode's row: what nginx reaches Django by, where both find files, published ports.
+STACK = ("VXLAN between nodes, by name", "volume per node", "nodes:80")
 PATHS = ("static", "health", "list")
 
 
@@ -79,7 +73,7 @@ def rows(results: Iterable[Result]) -> list[tuple[str, ...]]:
     return [
         (
             result.mode,
-            *WIRING[result.mode],
+            *_between(result.mode),
             *(_load(result.load[path]) for path in PATHS),
             f"{result.start:.1f}",
             f"{result.memory:.0f}",
@@ -87,6 +81,13 @@ def rows(results: Iterable[Result]) -> list[tuple[str, ...]]:
         )
         for result in results
     ]
+
+
+def _between(mode: str) -> tuple[str, str, str]:
+    if mode == OVERLAY:
+        return STACK
+    row = MODES[mode]
+    return row.way, row.files, row.ports
 
 
 def _load(load: Measurement) -> str:

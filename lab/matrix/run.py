@@ -12,29 +12,32 @@ from functools import partial
 from tempfile import NamedTemporaryFile
 
 from lab.balancers.balancers import balance, set_state
-from lab.config.mode_names import MODES, MODES_OF_ONE_NODE, OVERLAY
+from lab.config.modes import BACKS, MODES, OVERLAY
 from lab.config.paths import REPORTS
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.databases.initialize import initialize, initialized
 from lab.databases.owners import take_over
-from lab.deploy import roll, static, swarm
-from lab.deploy.deploy import record
+from lab.deploy import roll, services, static, swarm
+from lab.deploy.history import record
 from lab.deploy.publishing import WEB_IMAGES, prepare
 from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
 from lab.matrix.results import Measurement, Result
-from lab.plan.modes import separate_hosts
 from lab.plan.plans import WEB
 from lab.release.releases import Release
 from lab.visitor.client import Client, status_of, wait_ready
 from lab.visitor.journey import Journey, style_sheets
 from lab.visitor.watching import all_the_while
 
-ALL = (*MODES, OVERLAY)
 RECORD = REPORTS / "matrix.json"
 CONNECTIONS = 4
+
+
+def every() -> tuple[str, ...]:
+    """All that can be measured: the modes of lab.yml, and the whole lab's."""
+    return (*MODES, OVERLAY)
 
 
 def run(lab: Lab, modes: tuple[str, ...], seconds: int) -> list[Result]:
@@ -121,10 +124,10 @@ def _switched(
     set_state(lab, others, "drain")
     nodes = tuple(dict.fromkeys((service.django, service.nginx)))
     for node in nodes:
-        roll.clear(lab, release, node)
+        services.clear(lab, release, node)
     began = time.monotonic()
-    roll.lay(changed, release, service, static.serving(lab))
-    roll.start_service(changed, release, service)
+    services.lay(changed, release, service, static.serving(lab))
+    services.start_service(changed, release, service)
     address = lab.topology.address(service.nginx)
     wait_ready(address)
     start = time.monotonic() - began
@@ -134,17 +137,16 @@ def _switched(
 
 def _chosen(lab: Lab, mode: str) -> tuple[Lab, WebService]:
     """The lab with one service in the mode, and that service."""
-    for name in MODES_OF_ONE_NODE:
-        if mode == name:
-            alone = [service for service in lab.topology.web if service.django == service.nginx]
-            if not alone:
-                raise LabError(f"matrix: {mode}: no node of lab.yml runs a web service alone")
-            changed = Lab(lab.topology.with_mode(alone[-1].django, name))
-            return changed, changed.topology.alone(alone[-1].django)[0]
-    for service in lab.topology.web:
-        if service.mode == separate_hosts.NAME:
-            return lab, service
-    raise LabError(f"matrix: lab.yml has no web service in the mode {mode}")
+    if MODES[mode].apart:
+        for service in lab.topology.web:
+            if service.mode == mode:
+                return lab, service
+        raise LabError(f"matrix: lab.yml has no web service in the mode {mode}")
+    alone = [service for service in lab.topology.web if service.django == service.nginx]
+    if not alone:
+        raise LabError(f"matrix: {mode}: no node of lab.yml runs a web service alone")
+    changed = Lab(lab.topology.with_mode(alone[-1].django, mode))
+    return changed, changed.topology.alone(alone[-1].django)[0]
 
 
 def _memory(lab: Lab, node: str) -> float:
@@ -198,7 +200,7 @@ def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> 
         (node, running.name)
         for node in nodes
         for running in lab.nodes[node].observe().running
-        if running.service in ("django", "allinone")
+        if running.service in BACKS
     )
     began = time.monotonic()
     with _asking(address, static) as static_seen, _asking(address, "/uwsgi_health") as page_seen:

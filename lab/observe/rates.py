@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.config.modes import BACKS
 from lab.engine.observation import short_name
 
 Sample = Mapping[str, Any]
@@ -163,7 +164,7 @@ def _container_row(seen: Samples, container: Mapping[str, Any]) -> Row:
 def _detail(seen: Samples, one: Mapping[str, Any]) -> tuple[str, bool]:
     """What the program says of itself, and whether it is well."""
     service, now, before = one["service"], seen.now or {}, seen.before or {}
-    if service in ("django", "allinone"):
+    if service in BACKS:
         found, known = (sample.get("uwsgi", {}).get(one["name"]) for sample in (now, before))
         say = _uwsgi
     elif service == "mysql":

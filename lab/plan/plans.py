@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.plan import render, services
-from lab.plan.modes import TABLE, overlay, web
+from lab.plan import modes, render, services
+from lab.plan.modes import overlay, web
 from lab.plan.records import File, Plan
 from lab.plan.site import Site
 
@@ -32,7 +32,7 @@ def plan(site: Site, node: str) -> Plan:
     if topology.overlay:
         whole += overlay.plan(site, node)
     for service in topology.web_services_of(node):
-        whole += TABLE[service.mode](site, service, node)
+        whole += modes.plan(site, service, node)
     if node in settings.balancers:
         whole += services.balancer(site, node)
     return whole

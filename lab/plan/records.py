@@ -64,12 +64,12 @@ class File:
 class Container:
     """A container as it should run.
 
-    environment: pairs of name and value; network: 'bridge', 'host' or a user-defined one;
-    stop_seconds: from the stop signal to the kill; reads: the Files it depends on. When one of them
-    changes, the container runs `reload`, a command of its own; without one it is replaced. files:
-    those that it looks at by itself whenever it needs them. static_set: the image whose files lie
-    in one of its volumes before it starts. leave: what it runs before it is removed for good,
-    while its neighbours still count on it.
+    environment: pairs of name and value; network: 'bridge', 'host', a user-defined one, or
+    'container:NAME', that of another container; stop_seconds: from the stop signal to the kill;
+    reads: the Files it depends on. When one of them changes, the container runs `reload`, a command
+    of its own; without one it is replaced. files: those that it looks at by itself whenever it
+    needs them. static_set: the image whose files lie in one of its volumes before it starts.
+    leave: what it runs before it is removed for good, while its neighbours still count on it.
     """
 
     name: str
@@ -98,6 +98,12 @@ class Container:
     def addressed(self) -> AddressOf | None:
         """The other container whose address this one is told, if any."""
         return next((v for _, v in self.environment if isinstance(v, AddressOf)), None)
+
+    @property
+    def joined(self) -> str:
+        """The other container whose network and ports this one shares; empty if it has its own."""
+        kind, _, name = self.network.partition(":")
+        return name if kind == "container" else ""
 
     @property
     def reads_digest(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lab.config.modes import MODES
 from lab.config.ports import (
     CASSANDRA_PORT,
     CASSANDRA_RING_PORT,
@@ -52,7 +53,7 @@ def firewall(topology: Topology, node: str) -> str:
     nginx = tuple(
         topology.address(service.nginx)
         for service in topology.web
-        if service.mode == "separate-hosts" and service.django == node
+        if MODES[service.mode].apart and service.django == node
     )
     # The same ports in every mode: while a wiring comes or goes its ports must not stand open.
     rules = (

@@ -15,6 +15,8 @@ from pathlib import Path, PurePath
 
 from lab.config.paths import FOLDER
 
+# Its path and content are part of every tag: were it moved beside the node's other programs, every
+# container of a running lab would be replaced.
 BASE_SCRIPT = "provision/node/files/lab-base-image"
 # Patterns of names: what begins with a dot, and what else editors, systems and tools leave beside
 # sources. provision/node-digest reads the file, too, and each Dockerfile.dockerignore that lets

@@ -1,6 +1,6 @@
 """A task that is run again changes nothing where nothing differs."""
 
-from lab.deploy import deploy
+from lab.deploy.up import bring_up
 from lab.doctor.status import status
 from lab.engine.progress import together
 
@@ -21,7 +21,7 @@ def _of(node, names):
 
 def test_bringing_up_a_lab_that_is_up_touches_no_container(running, capfd):
     before = fingerprint(running)
-    deploy.bring_up(running)
+    bring_up(running)
     assert fingerprint(running) == before
     said = capfd.readouterr().err
     for word in ("start ", "stop ", "pull ", "build ", "pushed "):

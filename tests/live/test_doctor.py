@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.config.mode_names import OVERLAY
+from lab.config.modes import MODES, OVERLAY
 from lab.config.paths import FOLDER
 from lab.doctor.checks import checks, machine
 from lab.doctor.checks.data import TABLES
@@ -23,7 +23,6 @@ from lab.doctor.diagnosis import diagnose
 from lab.doctor.examine import examine, gather
 from lab.engine.ssh import wait_until
 from lab.plan.modes import web
-from lab.plan.modes.separate_hosts import STATIC_FOLDER
 from tests.conftest import TOPOLOGY
 from tests.live.support import data_faults, faults
 from tests.live.support.data_faults import at_primary
@@ -63,7 +62,7 @@ QUICK = [
     ("a server left drained", faults.drained(A), {f"HAProxy admits {A}": "DRAIN on"}),
     (
         "static files stale",
-        moved(D, f"{STATIC_FOLDER}/site.*"),
+        moved(D, f"{MODES['separate-hosts'].static_folder}/site.*"),
         {f"{D}: static files": "/static/site."},
     ),
     (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.config.mode_names import OVERLAY
+from lab.config.modes import OVERLAY
 from lab.config.paths import FOLDER
 from lab.engine.progress import together
 from lab.visitor.client import Client

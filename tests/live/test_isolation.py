@@ -7,8 +7,8 @@ import pytest
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static
-from lab.deploy.deploy import bring_up
-from lab.deploy.roll import FRONT
+from lab.deploy.services import FRONT
+from lab.deploy.up import bring_up
 from lab.doctor.status import status
 from lab.engine.apply import apply, wait_healthy
 from lab.engine.ssh import wait_until

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from lab.balancers import balancers
-from lab.config.mode_names import OVERLAY
+from lab.config.modes import OVERLAY
 from lab.config.paths import REPORTS
 from lab.doctor.status import status
 from lab.engine import progress
@@ -89,6 +89,6 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(running, monkeypatch):
 
 @pytest.mark.long
 def test_the_whole_matrix(running):
-    results = run.run(running, run.ALL, seconds=3)
-    expect_all_well(results, run.ALL)
-    assert (REPORTS / "matrix.md").read_text().count("\n| ") == len(run.ALL) + 1
+    results = run.run(running, run.every(), seconds=3)
+    expect_all_well(results, run.every())
+    assert (REPORTS / "matrix.md").read_text().count("\n| ") == len(run.every()) + 1

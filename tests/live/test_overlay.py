@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from lab.balancers.balancers import balance
-from lab.config.mode_names import OVERLAY
+from lab.config.modes import OVERLAY
 from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.deploy import swarm

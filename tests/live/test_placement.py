@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from lab.context import Lab
-from lab.deploy.deploy import bring_up
+from lab.deploy.up import bring_up
 from lab.doctor.status import status
 from lab.errors import LabError
 from lab.visitor.client import Client

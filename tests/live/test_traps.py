@@ -6,9 +6,11 @@ The cure is always the lab's own: its images, configuration and scripts, in thro
 import json
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from lab.config.modes import MODES
 from lab.config.ports import MYSQL_PORT, MYSQL_READ_PORT, UWSGI_PORT
 from lab.config.topology import WebService
 from lab.deploy import static
@@ -46,7 +48,7 @@ SOURCES = {
     WSGI: source("django_app/project/wsgi.py"),
     ROUTER: source("django_app/project/router.py"),
 }
-FIREWALL = source("provision/node/files/lab-firewall")
+FIREWALL = source("provision/node/sbin/lab-firewall")
 
 # Without Django: answers with the client's address, after as many seconds as the query says.
 PLAIN = """
@@ -139,7 +141,8 @@ def test_nginx_keeps_the_address_that_a_name_had_when_it_started(bench):
 
 @pytest.mark.long
 def test_pages_name_static_files_that_the_other_host_lacks(running, bench, peer_bench, monkeypatch):
-    monkeypatch.setattr(separate_hosts, "STATIC_FOLDER", STATIC_FOLDER)
+    row = replace(MODES[APART.mode], static_folder=STATIC_FOLDER)
+    monkeypatch.setitem(MODES, APART.mode, row)
     monkeypatch.setattr(static, "VOLUME", VOLUME_FOLDER)
     earlier = "site.000000000000.css"
     peer_bench.run("docker", "volume", "create", VOLUME)

@@ -92,9 +92,7 @@ def target_roles(topology: Topology, target: Place) -> set[str]:
         "mysql": node in settings.mysql,
         "cassandra": node in settings.cassandra,
         "registry": node == topology.builder and settings.registry is None,
-        "django apart": any(
-            service.mode == "separate-hosts" and service.django == node for service in topology.web
-        ),
+        "django apart": any(service.django == node != service.nginx for service in topology.web),
     }
     return {role for role, holds in roles.items() if holds}
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 import lab
+from tests.unit.fake_lab import World
 
 
 def records():
@@ -32,3 +33,9 @@ def no_record_reaches_a_user():
         for record in set(records()):
             patched.setattr(record, "__str__", refuse)
         yield
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    """A lab without machines, in which nothing is there yet."""
+    return World(monkeypatch, tmp_path)

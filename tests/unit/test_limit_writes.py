@@ -7,7 +7,7 @@ import pytest
 
 from lab.config.paths import FOLDER
 
-SCRIPT = FOLDER / "provision" / "node" / "files" / "lab-limit-writes"
+SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-limit-writes"
 PROCESS, BYTES = "4711", "20971520"
 DISK, PARTITION, MAPPER = "8:16", "8:17", "253:0"
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.config.modes import BACKS
 from lab.config.ports import CASSANDRA_RING_PORT, MYSQL_GROUP_PORT
 from lab.config.topology import Topology
 from lab.doctor.checks import disks
@@ -178,7 +179,7 @@ def cassandra(facts: Facts) -> Iterator[Check]:
         f"{node}: files of {c.name}"
         for node in django_nodes(facts.topology)
         for c in facts.plans[node].containers
-        if c.service in ("django", "allinone")
+        if c.service in BACKS
     ]
     links = each(*(f"{node}: port {CASSANDRA_RING_PORT}" for node in ring))
     needs: tuple[Need, ...] = (quorum, some(asking))

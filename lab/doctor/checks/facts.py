@@ -92,7 +92,7 @@ class InspectedContainer:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A node's answers (provision/node/files/lab-examine).
+    """A node's answers (provision/node/lab_node/examine.py).
 
     ahead: seconds by which its clock is ahead of this machine's; docker: the answer of the command
     that listed the containers; inside: container to question to answer.

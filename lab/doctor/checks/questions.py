@@ -1,4 +1,4 @@
-"""The commands that each node is asked, as data for lab-examine (provision/node/files).
+"""The commands that each node is asked, as data for lab-examine (provision/node/lab_node).
 
 None of them changes anything, but for the log lines of those who are asked.
 """

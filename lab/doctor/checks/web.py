@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from lab.config.modes import FRONTS, MODES
 from lab.config.ports import UWSGI_PORT
 from lab.config.topology import WebService
 from lab.doctor.checks.containers import container, health, memory_of
@@ -14,7 +15,7 @@ from lab.doctor.checks.nodes import on
 from lab.doctor.diagnosis import Check, Failure, Need, each, some
 from lab.engine import memory
 from lab.engine.observation import unsettled
-from lab.plan.modes import all_in_one, separate_hosts, unix_socket, web
+from lab.plan.modes import web
 from lab.plan.modes.overlay import managers
 from lab.plan.records import AddressOf
 from lab.plan.records import Container as Planned
@@ -58,10 +59,9 @@ class Names:
     """Where a service's two halves are, and what their checks are called."""
 
     def __init__(self, facts: Facts, service: WebService) -> None:
-        one = service.mode == all_in_one.NAME
-        self.mode, self.outer, self.inner = service.mode, service.nginx, service.django
-        self.nginx = web.name("allinone" if one else "nginx", service.mode)
-        self.django = web.name("allinone" if one else "django", service.mode)
+        mode = MODES[service.mode]
+        self.outer, self.inner = service.nginx, service.django
+        self.nginx, self.django = web.name(mode.front, mode.name), web.name(mode.back, mode.name)
         self.through = f"{self.outer}: nginx to Django"
         self.plan = {c.name: c for c in facts.plans[self.inner].containers}
         self.plan |= {c.name: c for c in facts.plans[self.outer].containers}
@@ -69,7 +69,7 @@ class Names:
 
 def nginx(facts: Facts, node: str) -> Iterator[Check]:
     """nginx itself, asked on its own node."""
-    planned = [c for c in facts.plans[node].containers if c.service in ("nginx", "allinone")]
+    planned = [c for c in facts.plans[node].containers if c.service in FRONTS]
     answer = facts.answer(node, "nginx")
     failure = Failure(f"/nginx_health: {answer.said}", f"fab -H {node} logs --service=nginx")
     own = (part for c in planned for part in (container(node, c.name), memory_of(node, c.name)))
@@ -87,13 +87,16 @@ def way(facts: Facts, names: Names) -> Iterator[Check]:
             network, _network(facts, node, names.plan[name]), (each(container(node, name)),)
         )
         on_the_way.append(network)
-    if names.mode != all_in_one.NAME:
-        told, upstream = f"{outer}: address that nginx is told", f"{outer}: {_upstream(names)}"
+    if names.nginx != names.django:
+        told, upstream = (
+            f"{outer}: address that nginx is told",
+            f"{outer}: {_upstream(facts, names)}",
+        )
         both = each(container(outer, names.nginx), container(inner, names.django), *on_the_way[2:])
         yield Check(told, _told(facts, names), (both,))
         yield Check(upstream, _found(facts, names), (each(told), both))
         on_the_way += [told, upstream]
-    if names.mode == separate_hosts.NAME:
+    if inner != outer:
         on_the_way.append(f"{inner}: port {UWSGI_PORT}")
     failure = _through(facts, names)
     yield Check(names.through, failure, (each(*on_the_way),))
@@ -101,14 +104,19 @@ def way(facts: Facts, names: Names) -> Iterator[Check]:
     yield from pages(facts, names)
 
 
-def _upstream(names: Names) -> str:
-    return "uWSGI's socket" if names.mode == unix_socket.NAME else "name that nginx is told"
+def _upstream(facts: Facts, names: Names) -> str:
+    return "uWSGI's socket" if _by_socket(facts, names) else "name that nginx is told"
+
+
+def _by_socket(facts: Facts, names: Names) -> bool:
+    return _wanted(facts, names).startswith("unix:")
 
 
 def _network(facts: Facts, node: str, planned: Planned) -> Failure | None:
     found = facts.containers(node).get(planned.name)
     networks = found.networks if found else {}
-    if planned.network in networks:
+    # Of one that shares another one's, Docker tells no network.
+    if planned.joined or planned.network in networks:
         return None
     return Failure(
         f"it is on {', '.join(networks) or 'no network'}, not on {planned.network}",
@@ -139,7 +147,7 @@ def _wanted(facts: Facts, names: Names) -> str:
 
 def _found(facts: Facts, names: Names) -> Failure | None:
     answer = facts.inside(names.outer, names.nginx, "upstream")
-    if names.mode == unix_socket.NAME:
+    if _by_socket(facts, names):
         remedy = on(names.inner, f"docker restart {names.django}")
         failure = None if answer.well else Failure("nginx may not write to it", remedy)
         return in_time(answer, failure)

@@ -9,8 +9,6 @@ from lab.plan.modes import web
 from lab.plan.records import Plan
 from lab.plan.site import Site
 
-NAME = "all-in-one"
-
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     return web.together(web.all_in_one(site, service))

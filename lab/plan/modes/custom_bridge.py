@@ -6,7 +6,6 @@ from lab.plan.modes import web
 from lab.plan.records import Plan
 from lab.plan.site import Site
 
-NAME = "custom-bridge"
 NETWORK = "webapp"
 
 

@@ -9,8 +9,6 @@ from lab.plan.modes import web
 from lab.plan.records import AddressOf, Plan
 from lab.plan.site import Site
 
-NAME = "default-bridge"
-
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lab.config.mode_names import OVERLAY
+from lab.config.modes import OVERLAY
 from lab.config.ports import UWSGI_PORT, WEB_PORT
 from lab.config.topology import Limit, Topology
 from lab.plan.modes import web

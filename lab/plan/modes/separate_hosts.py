@@ -8,11 +8,8 @@ there.
 from lab.config.ports import UWSGI_PORT
 from lab.config.topology import WebService
 from lab.plan.modes import web
-from lab.plan.records import Mount, Plan, Publication
+from lab.plan.records import Plan, Publication
 from lab.plan.site import Site
-
-NAME = "separate-hosts"
-STATIC_FOLDER = "/home/dock/static_files"
 
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
@@ -20,5 +17,4 @@ def plan(site: Site, service: WebService, node: str) -> Plan:
     if node == service.django:
         published = (Publication(address, UWSGI_PORT),)
         return web.together(web.django(site, service, publications=published))
-    static = Mount(STATIC_FOLDER, "/shared/static_root")
-    return Plan((web.nginx(site, service, f"{address}:{UWSGI_PORT}", static=static),))
+    return Plan((web.nginx(site, service, f"{address}:{UWSGI_PORT}"),))

@@ -8,7 +8,6 @@ from lab.plan.modes import web
 from lab.plan.records import Plan
 from lab.plan.site import Site
 
-NAME = "unix-socket"
 SOCKET = f"{web.SHARED_STATIC.target}/uwsgi.sock"
 
 

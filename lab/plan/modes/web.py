@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lab.config.modes import MODES
 from lab.config.origins import host
 from lab.config.ports import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT
 from lab.config.topology import WEB_PROGRAMS, WebService
@@ -101,9 +102,10 @@ def nginx(
     uwsgi: str | AddressOf,
     *,
     network: str = "bridge",
-    static: Mount = SHARED_STATIC,
 ) -> Container:
+    """nginx, which is told where uWSGI is."""
     topology = site.topology
+    folder = MODES[service.mode].static_folder
     return Container(
         name=name("nginx", service.mode),
         service="nginx",
@@ -113,7 +115,7 @@ def nginx(
         network=network,
         publications=(Publication(topology.address(service.nginx), WEB_PORT),),
         environment=(("UWSGI_URI", uwsgi), nginx_proxies(site)),
-        mounts=(static,),
+        mounts=(Mount(folder, f"{SHARED_STATIC.target}/static_root") if folder else SHARED_STATIC,),
         stop_seconds=STOP_SECONDS,
     )
 

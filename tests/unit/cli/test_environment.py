@@ -381,11 +381,14 @@ from pathlib import Path
 Path({asked!r}).write_text(" ".join(sys.argv[1:]))
 for name in {modules}:
     Path(sysconfig.get_path("purelib"), name + ".py").touch()
+for name in {programs}:
+    Path(sysconfig.get_path("scripts"), name).symlink_to("/bin/true")
 """
 MODULES = ["fabric", "jinja2", "mypy", "pydantic", "pytest", "rich", "ruff", "yaml"]
+PROGRAMS = ["shellcheck"]
 
 
-def installed(folder, modules):
+def installed(folder, modules, programs):
     """The tools' installation in a folder of its own, and what uv was asked, if it was."""
     asked, index, elsewhere = folder / "asked", folder / "index", folder / "elsewhere"
     shutil.copytree(FOLDER / "provision", folder / "provision")
@@ -395,7 +398,8 @@ def installed(folder, modules):
     (index / "uv" / "index.html").write_text(f'<a href="{name}">{name}</a>')
     with zipfile.ZipFile(index / "uv" / name, "w") as wheel:
         wheel.writestr("uv/__init__.py", "")
-        wheel.writestr("uv/__main__.py", INSTALLER.format(asked=str(asked), modules=modules))
+        installer = INSTALLER.format(asked=str(asked), modules=modules, programs=programs)
+        wheel.writestr("uv/__main__.py", installer)
         wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 0.13.9\n")
         wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{about}/RECORD", "")
@@ -415,7 +419,7 @@ def installed(folder, modules):
 
 
 def test_the_user_s_own_pip_says_whence_and_nothing_else(tmp_path):
-    done, asked = installed(tmp_path, MODULES)
+    done, asked = installed(tmp_path, MODULES, PROGRAMS)
     assert (done.returncode, done.stderr) == (0, "")
     assert asked == (
         "--no-config pip install --quiet --python .venv --require-hashes"
@@ -424,12 +428,19 @@ def test_the_user_s_own_pip_says_whence_and_nothing_else(tmp_path):
     assert (tmp_path / ".venv" / "requirements").exists()
 
 
-def test_tools_that_are_not_there_are_not_noted_as_installed(tmp_path):
-    done, _ = installed(tmp_path, MODULES[:-1])
+@pytest.mark.parametrize(
+    ("modules", "programs", "said"),
+    [
+        (MODULES[:-1], PROGRAMS, "ModuleNotFoundError: No module named 'yaml'"),
+        (MODULES, [], ".venv/bin/shellcheck: No such file or directory"),
+    ],
+)
+def test_tools_that_are_not_there_are_not_noted_as_installed(tmp_path, modules, programs, said):
+    done, _ = installed(tmp_path, modules, programs)
     assert done.returncode == 1
-    assert done.stderr == (
-        "lab: uv installed the Python tools, and not into .venv (ModuleNotFoundError: No module"
-        " named 'yaml'): look for settings of uv in the environment, and run"
+    assert done.stderr.startswith("lab: uv installed the Python tools, and not into .venv (")
+    assert done.stderr.endswith(
+        f"{said}): look for settings of uv in the environment, and run"
         " `provision/host.sh environment` again\n"
     )
     assert not (tmp_path / ".venv" / "requirements").exists()

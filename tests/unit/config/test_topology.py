@@ -69,6 +69,18 @@ MISTAKES = [
         "lab.yml: web[1].mode: 'bridge' should be"
         " 'default-bridge', 'custom-bridge', 'unix-socket', 'all-in-one' or 'separate-hosts'",
     ),
+    (
+        "mode: custom-bridge",
+        "mode: [custom-bridge]",
+        "lab.yml: web[1].mode: ['custom-bridge'] should be"
+        " 'default-bridge', 'custom-bridge', 'unix-socket', 'all-in-one' or 'separate-hosts'",
+    ),
+    (
+        "{mode: custom-bridge, django: ubuntu2, nginx: ubuntu2}",
+        "{mode: separate-hosts, django: ubuntu3, nginx: ubuntu2}",
+        "lab.yml: web[2].django: port 29000 of 192.168.56.13 is bound by web[1].django already:"
+        " choose another node",
+    ),
     ("memory: 2048", "memroy: 2048", "lab.yml: nodes.ubuntu4.memory: missing: add it"),
     (
         "memory: 2048",
@@ -298,8 +310,8 @@ def test_a_node_with_a_web_service_of_its_own_can_change_its_mode():
         (
             "ubuntu2",
             "separate-hosts",
-            "--mode: 'separate-hosts' is not a mode of one node;"
-            " those are: default-bridge, custom-bridge, unix-socket, all-in-one",
+            "--mode: 'separate-hosts' is no mode of one node;"
+            " those are default-bridge, custom-bridge, unix-socket, all-in-one",
         ),
     ],
 )

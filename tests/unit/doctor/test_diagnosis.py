@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lab.balancers.haproxy import Server
-from lab.config.mode_names import MODES_OF_ONE_NODE
+from lab.config.modes import of_one_node
 from lab.config.paths import FOLDER
 from lab.doctor.checks import (
     balancers,
@@ -747,7 +747,7 @@ def certificate(begin, end):
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_of_a_lab_in_which_nobody_answers_each_node_is_a_culprit_and_nothing_else(mode):
     """In every mode the checks fit together, and all that they find has these four reasons."""
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
@@ -756,6 +756,44 @@ def test_of_a_lab_in_which_nobody_answers_each_node_is_a_culprit_and_nothing_els
     found = replace(facts({}), topology=lab, plans=wanted, authority=authority, now=NOW.timestamp())
     culprits = [finding.check for finding in diagnose(checks(found))]
     assert culprits == [f"{node}: SSH" for node in lab.names]
+
+
+# (mode, the nodes of nginx and Django, what lies between them)
+WAYS = [
+    (
+        "default-bridge",
+        "ubuntu1",
+        "ubuntu1",
+        ["address that nginx is told", "name that nginx is told"],
+    ),
+    (
+        "custom-bridge",
+        "ubuntu1",
+        "ubuntu1",
+        ["address that nginx is told", "name that nginx is told"],
+    ),
+    ("unix-socket", "ubuntu1", "ubuntu1", ["address that nginx is told", "uWSGI's socket"]),
+    ("all-in-one", "ubuntu1", "ubuntu1", []),
+    (
+        "separate-hosts",
+        "ubuntu4",
+        "ubuntu3",
+        ["address that nginx is told", "name that nginx is told", "port 29000"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("mode", "outer", "inner", "between"), WAYS)
+def test_what_has_to_be_well_between_nginx_and_django(mode, outer, inner, between):
+    lab = LAB if outer != inner else LAB.with_mode(outer, mode)
+    found = checks(all_answered(lab, Answer(0), state="running"))
+    (through,) = (check for check in found if check.name == f"{outer}: nginx to Django")
+    needs = [name for need in through.needs for name in need.checks]
+    own = ("nginx", "Django")
+    halves = [name for name in needs if name.split(": ")[1] in own or "network of" in name]
+    assert [name for name in needs if name not in halves] == [
+        f"{inner if name == 'port 29000' else outer}: {name}" for name in between
+    ]
 
 
 # What Python makes of a record, a mapping, an object; none of it is for people.
@@ -794,7 +832,7 @@ def all_answered(lab, answer, **container):
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_no_record_s_inside_is_in_what_the_doctor_says(mode, answer):
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)
     for state in ("running", "exited", "restarting", "paused"):
@@ -805,7 +843,7 @@ def test_no_record_s_inside_is_in_what_the_doctor_says(mode, answer):
                 assert not REPR.search(text), text
 
 
-@pytest.mark.parametrize("mode", [*MODES_OF_ONE_NODE, "overlay"])
+@pytest.mark.parametrize("mode", [*of_one_node(), "overlay"])
 def test_silence_is_told_as_lateness_and_as_nothing_else(mode):
     """Containers run; every other answer is late: nobody may be told to restart anything."""
     lab = LAB.with_overlay() if mode == "overlay" else LAB.with_mode("ubuntu1", mode)

@@ -1,10 +1,12 @@
 """The drawings in docs/modes: they are of the lab as delivered, and follow from its plans alone."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from lab.config import topology
+from lab.config.modes import MODES
 from lab.config.paths import FOLDER
 from lab.drawings import diagram, write
 from lab.drawings.svg import svg
@@ -174,7 +176,6 @@ CHANGES = [
     ("custom-bridge", (custom_bridge, "UWSGI_PORT", 29001), "django-custom-bridge-1:29001"),
     ("custom-bridge", (custom_bridge, "NETWORK", "shop"), "user-defined network shop"),
     ("default-bridge", (web, "WEB_PORT", 8080), "port 192.168.56.11:8080"),
-    ("separate-hosts", (separate_hosts, "STATIC_FOLDER", "/srv/static"), "/srv/static"),
     ("separate-hosts", (separate_hosts, "UWSGI_PORT", 29001), "192.168.56.13:29001"),
     ("overlay", (overlay, "REPLICAS", 5), "5 tasks"),
     ("overlay", (overlay, "STACK", "shop"), "tasks.shop_django:29000"),
@@ -186,6 +187,12 @@ def test_a_changed_record_changes_the_drawing(monkeypatch, name, change, line):
     assert line not in texts(drawn(name))
     monkeypatch.setattr(*change)
     assert line in texts(drawn(name))
+
+
+def test_a_changed_row_changes_the_drawing(monkeypatch):
+    changed = replace(MODES["separate-hosts"], static_folder="/srv/static")
+    monkeypatch.setitem(MODES, "separate-hosts", changed)
+    assert "/srv/static" in texts(drawn("separate-hosts"))
 
 
 def test_a_port_that_the_balancers_do_not_lead_to_has_no_arrow(monkeypatch):

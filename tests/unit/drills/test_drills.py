@@ -248,7 +248,7 @@ def test_other_faults_need_nothing_before():
     assert not any(fault.prepare(HIT) or fault.restore(HIT) for fault in others)
 
 
-SMALL_DISK = FOLDER / "provision/node/files/lab-small-disk"
+SMALL_DISK = FOLDER / "provision/node/sbin/lab-small-disk"
 
 
 @pytest.mark.parametrize("service", ["mysql", "cassandra"])

@@ -5,7 +5,7 @@ import subprocess
 
 from lab.config.paths import FOLDER
 
-SCRIPT = FOLDER / "provision" / "node" / "files" / "lab-follow"
+SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-follow"
 # Of those with a label one may swap, as a stack's task does, and one may not.
 DOCKER = """#!/bin/bash
 case $1 in

@@ -6,7 +6,7 @@ import subprocess
 
 from lab.config.paths import FOLDER
 
-SCRIPT = FOLDER / "provision" / "node" / "files" / "lab-trace"
+SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-trace"
 DOCKER = """#!/bin/bash
 case $1 in
   ps) echo one ;;

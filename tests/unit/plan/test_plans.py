@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab.config.topology import WebService
 from lab.plan import plans, services
 from lab.plan.modes import web
 from lab.plan.records import AddressOf, File, Mount, Publication, Volume
@@ -228,6 +229,13 @@ def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(lab, node, to_u
         *SWARM,
         f"29000 {to_uwsgi} tcp",
     ]
+
+
+def test_of_two_djangos_on_a_node_the_firewall_opens_the_one_whose_nginx_is_elsewhere():
+    beside = WebService(mode="custom-bridge", django="ubuntu3", nginx="ubuntu3")
+    settings = LAB.settings.model_copy(update={"web": (*LAB.web, beside)})
+    lab = LAB.model_copy(update={"settings": settings})
+    assert firewall(lab, "ubuntu3").splitlines()[-1] == "29000 192.168.56.14 tcp"
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,7 @@ def test_what_makes_a_node_is_not_what_editors_leave_there(tmp_path):
     digest = tmp_path / "provision/node-digest"
     before, of_image = run(digest), run(digest, "image")
     for name in OF_NO_USE:
-        (tmp_path / "provision/node/files" / name).write_text("x")
+        (tmp_path / "provision/node/sbin" / name).write_text("x")
     assert (run(digest), run(digest, "image")) == (before, of_image)
-    (tmp_path / "provision/node/files/lab-new").write_text("x")
+    (tmp_path / "provision/node/sbin/lab-new").write_text("x")
     assert run(digest) != before

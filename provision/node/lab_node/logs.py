@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Prints the logs of the lab's containers on this node: SERVICE, a tab, CONTAINER, a tab, the line.
 
 usage: lab-logs SERVICE LINES [--follow]   (SERVICE empty: all; LINES: past ones of each container)
@@ -10,22 +9,31 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 
 FORM = '{{.ID}} {{.Label "lab.service"}} {{.Names}}'
-EVENT = '{{.Action}} {{.TimeNano}} {{.Actor.ID}} {{index .Actor.Attributes "lab.service"}} {{.Actor.Attributes.name}}'
+EVENT = (
+    "{{.Action}} {{.TimeNano}} {{.Actor.ID}}"
+    ' {{index .Actor.Attributes "lab.service"}} {{.Actor.Attributes.name}}'
+)
 
 lock = threading.Lock()
 
 
-def start(*command: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def output(*command: str) -> Iterable[bytes]:
+    """The lines of a program that has been started, with its errors among them."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return process.stdout or ()
 
 
 def show(identity: str, service: str, name: str, *options: str) -> threading.Thread:
     def copy() -> None:
-        for line in start("docker", "logs", *options, identity).stdout:
+        for line in output("docker", "logs", *options, identity):
             with lock:
-                sys.stdout.buffer.write(f"{service}\t{name}\t".encode() + line.rstrip(b"\r\n") + b"\n")
+                shown = f"{service}\t{name}\t".encode() + line.rstrip(b"\r\n") + b"\n"
+                sys.stdout.buffer.write(shown)
                 sys.stdout.buffer.flush()
 
     thread = threading.Thread(target=copy, daemon=True)
@@ -33,10 +41,10 @@ def show(identity: str, service: str, name: str, *options: str) -> threading.Thr
     return thread
 
 
-def follow_started(events: subprocess.Popen[bytes], followed: set[str]) -> None:
-    """Shows what starts from now on: a new container from its first line on, another from its end on."""
+def follow_started(events: Iterable[bytes], followed: set[str]) -> None:
+    """Shows what starts from now on: a new container from its first line, another from its end."""
     ended: dict[str, str] = {}
-    for event in events.stdout:
+    for event in events:
         action, nanoseconds, identity, service, name = event.decode().split()
         if action == "die":
             followed.discard(identity)
@@ -55,16 +63,16 @@ def end_with_input() -> None:
 
 def main() -> None:
     service, lines, *follow = sys.argv[1:]
-    label = f"label=lab.service{'=' + service if service else ''}"
+    labelled = ("--filter", f"label=lab.service{'=' + service if service else ''}")
+    events: Iterable[bytes] = ()
     if follow:
         os.setpgid(0, 0)
         threading.Thread(target=end_with_input, daemon=True).start()
         # Before the list is made: what starts meanwhile is in one of the two, or in both.
-        filters = ("--filter", label, "--filter", "type=container", "--filter", "event=start", "--filter", "event=die")
-        events = start("docker", "events", *filters, "--format", EVENT)
-    listed = subprocess.run(
-        ("docker", "ps", "--all", "--no-trunc", "--filter", label, "--format", FORM), check=True, capture_output=True, text=True
-    )
+        kinds = ("--filter", "type=container", "--filter", "event=start", "--filter", "event=die")
+        events = output("docker", "events", *labelled, *kinds, "--format", EVENT)
+    listing = ("docker", "ps", "--all", "--no-trunc", *labelled, "--format", FORM)
+    listed = subprocess.run(listing, check=True, capture_output=True, text=True)
     found = [line.split() for line in listed.stdout.splitlines()]
     threads = [show(*one, "--tail", lines, *follow) for one in found]
     if follow:
@@ -72,6 +80,3 @@ def main() -> None:
         sys.exit("lab-logs: Docker has ended")
     for thread in threads:
         thread.join()
-
-
-main()

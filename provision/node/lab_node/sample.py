@@ -1,33 +1,47 @@
-#!/usr/bin/env python3
 """Prints what this node's programs say of themselves, once a second, as one JSON object a line.
 
-Its first line of standard input is Cassandra's account, {"user": ..., "password": ...}; it ends with
-standard input. No program is started for a sample but one MySQL client, which stays: Docker, HAProxy
-and uWSGI are asked through their sockets, the last two where their containers have them (/proc/PID/root).
+Its first line of standard input is Cassandra's account, {"user": ..., "password": ...}; it ends
+with standard input. No program is started for a sample but one MySQL client, which stays: Docker,
+HAProxy and uWSGI are asked through their sockets, the last two where their containers have them
+(/proc/PID/root).
 """
+
+from __future__ import annotations
 
 import csv
 import json
 import os
 import select
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from lab_docker import Docker
+from lab_node import cql
+from lab_node.docker import Docker
 
+# As typing has it, whose import takes 5 ms.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PROCESSES, CGROUPS = "/proc", "/sys/fs/cgroup"
+ADDRESS = "/etc/lab/address"
 SECONDS = 1.0
 TIMEOUT = 2  # seconds, for each program that is asked
 WEB = ("django", "allinone")
 # Of HAProxy's hundred columns (https://docs.haproxy.org/3.0/management.html#9.1).
-STATISTICS = ("pxname", "svname", "status", "qcur", "scur", "stot", "req_tot", "hrsp_4xx", "hrsp_5xx", "econ", "eresp", "wretr")
+STATISTICS = (
+    *("pxname", "svname", "status", "qcur", "scur", "stot", "req_tot"),
+    *("hrsp_4xx", "hrsp_5xx", "econ", "eresp", "wretr"),
+)
 
-# As root, whom MySQL knows by the socket; performance_schema has the group's tables even when it is off.
+# As root, whom MySQL knows by the socket; performance_schema has the group's tables even when that
+# is off.
 MYSQL = """
 import json, sys, MySQLdb
 connection = MySQLdb.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", autocommit=True)
@@ -36,16 +50,19 @@ for _ in sys.stdin:
     cursor.execute(
         "SELECT member_state, member_role, count_transactions_in_queue,"
         " count_transactions_remote_in_applier_queue,"
-        " (SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE')"
+        " (SELECT COUNT(*) FROM performance_schema.replication_group_members"
+        "  WHERE member_state = 'ONLINE')"
         " FROM performance_schema.replication_group_members"
         " LEFT JOIN performance_schema.replication_group_member_stats USING (member_id)"
         " WHERE member_id IN (@@server_uuid, '')"
     )
     row = cursor.fetchone()
     cursor.execute("SHOW GLOBAL STATUS WHERE variable_name IN ('Questions', 'Threads_connected')")
-    counts = dict(cursor.fetchall())
+    counts = {name: int(value) for name, value in cursor.fetchall()}
     names = ("state", "role", "to_certify", "to_apply", "online")
-    found = dict(zip(names, row), statements=int(counts["Questions"]), connections=int(counts["Threads_connected"]))
+    found = dict(
+        zip(names, row), statements=counts["Questions"], connections=counts["Threads_connected"]
+    )
     print(json.dumps(found), flush=True)
 """
 
@@ -62,11 +79,11 @@ def read_all(connection: socket.socket) -> str:
         return stream.read().decode()
 
 
-def containers() -> list[dict[str, object]]:
+def containers() -> list[dict[str, Any]]:
     return [container(inspected) for inspected in Docker(TIMEOUT).containers()]
 
 
-def container(inspected: dict) -> dict[str, object]:
+def container(inspected: dict[str, Any]) -> dict[str, Any]:
     state = inspected["State"]
     return {
         "name": inspected["Name"].lstrip("/"),
@@ -80,19 +97,19 @@ def container(inspected: dict) -> dict[str, object]:
 
 def usage(pid: int) -> dict[str, int]:
     """cpu: nanoseconds so far; memory: bytes without what is only cached of files."""
-    root, groups = "/sys/fs/cgroup", {}
-    for line in read(f"/proc/{pid}/cgroup").splitlines():
+    paths: dict[str, str] = {}
+    for line in read(f"{PROCESSES}/{pid}/cgroup").splitlines():
         _, names, path = line.split(":", 2)
-        groups |= dict.fromkeys(names.split(","), path)
-    if os.path.exists(f"{root}/cgroup.controllers"):
-        group = root + groups[""]
+        paths |= dict.fromkeys(names.split(","), path)
+    if os.path.exists(f"{CGROUPS}/cgroup.controllers"):
+        group = CGROUPS + paths[""]
         cpu = pairs(f"{group}/cpu.stat")["usage_usec"] * 1000
-        memory, cached = int(read(f"{group}/memory.current")), pairs(f"{group}/memory.stat")["inactive_file"]
+        memory, cached = read(f"{group}/memory.current"), "inactive_file"
     else:
-        cpu = int(read(f"{root}/cpuacct{groups['cpuacct']}/cpuacct.usage"))
-        group = f"{root}/memory{groups['memory']}"
-        memory, cached = int(read(f"{group}/memory.usage_in_bytes")), pairs(f"{group}/memory.stat")["total_inactive_file"]
-    return {"cpu": cpu, "memory": memory - cached}
+        cpu = int(read(f"{CGROUPS}/cpuacct{paths['cpuacct']}/cpuacct.usage"))
+        group = f"{CGROUPS}/memory{paths['memory']}"
+        memory, cached = read(f"{group}/memory.usage_in_bytes"), "total_inactive_file"
+    return {"cpu": cpu, "memory": int(memory) - pairs(f"{group}/memory.stat")[cached]}
 
 
 def read(path: str) -> str:
@@ -105,15 +122,23 @@ def pairs(path: str) -> dict[str, int]:
 
 
 def haproxy(pid: int) -> list[dict[str, str]]:
-    with unix(f"/proc/{pid}/root/run/haproxy/admin.sock") as connection:
+    with unix(f"{PROCESSES}/{pid}/root/run/haproxy/admin.sock") as connection:
         connection.sendall(b"show stat\n")
-        table = read_all(connection).removeprefix("# ")
-    return [{name: row[name] for name in STATISTICS} for row in csv.DictReader(table.splitlines())]
+        return statistics(read_all(connection))
+
+
+def statistics(table: str) -> list[dict[str, str]]:
+    rows = csv.DictReader(table.removeprefix("# ").splitlines())
+    return [{name: row[name] for name in STATISTICS} for row in rows]
 
 
 def uwsgi(pid: int) -> dict[str, int]:
-    with unix(f"/proc/{pid}/root/run/uwsgi-stats.sock") as connection:
-        found = json.loads(read_all(connection))
+    with unix(f"{PROCESSES}/{pid}/root/run/uwsgi-stats.sock") as connection:
+        return workload(json.loads(read_all(connection)))
+
+
+def workload(found: dict[str, Any]) -> dict[str, int]:
+    """workers: how many requests uWSGI can work on at the same time; queue: those that wait."""
     cores = [core for worker in found["workers"] for core in worker["cores"]]
     return {
         "requests": sum(worker["requests"] for worker in found["workers"]),
@@ -124,7 +149,7 @@ def uwsgi(pid: int) -> dict[str, int]:
 
 
 class Mysql:
-    """A client inside MySQL's container, started when it is first asked, and again after a failure."""
+    """A client inside MySQL's container, started when first asked, and again after a failure."""
 
     process: subprocess.Popen[str] | None = None
 
@@ -132,8 +157,13 @@ class Mysql:
         if self.process is None or self.process.poll() is not None:
             command = ("docker", "exec", "--interactive", "mysql", "python3", "-c", MYSQL)
             self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
             )
+        assert self.process.stdin and self.process.stdout  # noqa: S101 - both are pipes
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], TIMEOUT)[0]:
@@ -143,25 +173,27 @@ class Mysql:
 
 
 class Cassandra:
-    """One connection by CQL's protocol 4, of which one query needs little; opened again after a failure.
+    """One connection, opened again after a failure.
 
     Kept: a password is checked slowly, on purpose.
     """
 
-    QUERY = b'SELECT JSON address, heartbeat, load, "schema", status_with_port FROM system_views.gossip_info'
+    QUERY = (
+        'SELECT JSON address, heartbeat, load, "schema", status_with_port'
+        " FROM system_views.gossip_info"
+    )
 
     def __init__(self, account: dict[str, str]) -> None:
         self.account = account
         self.connection: socket.socket | None = None
-        self.beats: dict[str, tuple[int, float]] = {}
+        self.beats: dict[str, tuple[int | None, float]] = {}
 
-    def ask(self) -> list[dict[str, object]]:
+    def ask(self) -> list[dict[str, Any]]:
         """The ring as this node's gossip has it; silent: seconds since it heard of a node."""
         connection, self.connection = self.connection or self.logged_in(), None
-        # QUERY with consistency ONE and no flags -> RESULT
-        answer = call(connection, 0x07, struct.pack(">i", len(self.QUERY)) + self.QUERY + struct.pack(">HB", 1, 0))
+        answer = answered(connection, cql.QUERY, cql.query(self.QUERY, cql.ONE))
         self.connection = connection
-        ring = [json.loads(row) for row in rows(answer)]
+        ring: list[dict[str, Any]] = [json.loads(row) for row in cql.rows(answer)]
         for one in ring:
             known, since = self.beats.get(one["address"], (None, 0.0))
             if known != one["heartbeat"]:
@@ -171,50 +203,20 @@ class Cassandra:
         return ring
 
     def logged_in(self) -> socket.socket:
-        address = read("/etc/lab/address").strip()
-        connection = socket.create_connection((address, 9042), timeout=TIMEOUT)
-        version = text("CQL_VERSION") + text("3.0.0")
-        call(connection, 0x01, struct.pack(">H", 1) + version)  # STARTUP -> AUTHENTICATE
-        login = f"\0{self.account['user']}\0{self.account['password']}".encode()
-        call(connection, 0x0F, struct.pack(">i", len(login)) + login)  # AUTH_RESPONSE -> AUTH_SUCCESS
+        address = read(ADDRESS).strip()
+        connection = socket.create_connection((address, cql.PORT), timeout=TIMEOUT)
+        answered(connection, cql.STARTUP, cql.startup())
+        login = cql.login(self.account["user"], self.account["password"])
+        answered(connection, cql.AUTH_RESPONSE, login)
         return connection
 
 
-def text(value: str) -> bytes:
-    return struct.pack(">H", len(value)) + value.encode()
-
-
-def call(connection: socket.socket, opcode: int, body: bytes) -> bytes:
-    connection.sendall(struct.pack(">BBhBi", 4, 0, 0, opcode, len(body)) + body)
-    *_, answered, length = struct.unpack(">BBhBi", exactly(connection, 9))
-    answer = exactly(connection, length)
-    if answered == 0x00:
-        raise OSError(answer[6:].decode())
+def answered(connection: socket.socket, opcode: int, body: bytes) -> bytes:
+    """Raises OSError with what Cassandra says if it is an error."""
+    found, answer = cql.call(connection, opcode, body)
+    if found == cql.ERROR:
+        raise OSError(cql.message(answer))
     return answer
-
-
-def exactly(connection: socket.socket, length: int) -> bytes:
-    found = b""
-    while len(found) < length:
-        if not (more := connection.recv(length - len(found))):
-            raise EOFError("Cassandra closed the connection")
-        found += more
-    return found
-
-
-def rows(answer: bytes) -> list[str]:
-    """The values of a RESULT of one column of text: kind, flags, columns, the names of keyspace and
-    table and column with its type, the number of rows, and each value behind its length."""
-    at, found = 12, []
-    for _ in range(3):
-        at += 2 + struct.unpack_from(">H", answer, at)[0]
-    (count,) = struct.unpack_from(">i", answer, at + 2)
-    at += 6
-    for _ in range(count):
-        (length,) = struct.unpack_from(">i", answer, at)
-        found.append(answer[at + 4 : at + 4 + length].decode())
-        at += 4 + length
-    return found
 
 
 def attempt(ask: Callable[[], object]) -> object:
@@ -226,22 +228,27 @@ def attempt(ask: Callable[[], object]) -> object:
 
 
 def sample(mysql: Mysql, ring: Cassandra) -> dict[str, object]:
-    """time: seconds, by a clock that never jumps; a program that the node does not run is left out."""
+    """time: seconds, by a clock that never jumps.
+
+    A program that the node does not run is left out.
+    """
     began, found = time.monotonic(), containers()
     running = [one for one in found if one["pid"]]
     pids = {one["service"]: one["pid"] for one in running}
-    ask = {
+
+    def web() -> dict[str, object]:
+        asked = (one for one in running if one["service"] in WEB)
+        return {one["name"]: attempt(partial(uwsgi, one["pid"])) for one in asked}
+
+    ask: dict[str, Callable[[], object]] = {
         "haproxy": lambda: haproxy(pids["haproxy"]),
         "mysql": mysql.ask,
         "cassandra": ring.ask,
-        "uwsgi": lambda: {
-            one["name"]: attempt(lambda pid=one["pid"]: uwsgi(pid)) for one in running if one["service"] in WEB
-        },
     }
-    asked = {name: look for name, look in ask.items() if name in pids or name == "uwsgi"}
+    asked = {name: look for name, look in ask.items() if name in pids} | {"uwsgi": web}
     # All at the same time: one that hangs delays the sample by its time-out alone.
     with ThreadPoolExecutor(len(asked)) as pool:
-        answers = dict(zip(asked, pool.map(attempt, asked.values())))
+        answers = dict(zip(asked, pool.map(attempt, asked.values()), strict=True))
     return {"time": began, "containers": found, **answers}
 
 
@@ -255,11 +262,8 @@ def main() -> None:
     threading.Thread(target=end_with_input, daemon=True).start()
     mysql = Mysql()
     # Opens the connections, which takes long: rates from it would be wrong.
-    attempt(lambda: sample(mysql, ring))
+    attempt(partial(sample, mysql, ring))
     while True:
         began = time.monotonic()
-        print(json.dumps(attempt(lambda: sample(mysql, ring))), flush=True)
+        print(json.dumps(attempt(partial(sample, mysql, ring))), flush=True)
         time.sleep(max(0.0, began + SECONDS - time.monotonic()))
-
-
-main()

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Connects to each HOST:PORT among its arguments; prints a line "HOST:PORT why" for each that fails."""
+"""Connects to each HOST:PORT of its arguments; prints "HOST:PORT why" for each that fails."""
 
 import socket
 import sys
@@ -25,6 +24,3 @@ def main() -> None:
         for place, why in zip(places, pool.map(why_not, places), strict=True):
             if why:
                 print(place, why)
-
-
-main()

@@ -1,12 +1,14 @@
-#!/usr/bin/env python3
-"""Prints what the lab has on this node as one JSON object; arguments: files whose digests to tell."""
+"""Prints what the lab has on this node as one JSON object.
+
+usage: lab-observe [FILE]...   (files whose digests to tell)
+"""
 
 import glob
 import hashlib
 import json
 import sys
 
-from lab_docker import SOCKET, Docker
+from lab_node.docker import SOCKET, Docker
 
 # Each of them belongs to one program or one wiring, and goes with it.
 FOLDERS = (
@@ -23,14 +25,22 @@ FOLDERS = (
 def stack(docker: Docker) -> dict[str, str]:
     # Managers alone can tell.
     services = docker.ask("/services?status=true") or []
-    return {one["Spec"]["Name"]: "{RunningTasks}/{DesiredTasks}".format(**one["ServiceStatus"]) for one in services}
+    return {
+        one["Spec"]["Name"]: "{RunningTasks}/{DesiredTasks}".format(**one["ServiceStatus"])
+        for one in services
+    }
 
 
 def volumes(docker: Docker, **filters: str) -> list[str]:
     return [one["Name"] for one in docker.ask("/volumes", **filters)["Volumes"] or []]
 
 
+def tags(docker: Docker) -> list[str]:
+    return [tag for image in docker.ask("/images/json") for tag in image["RepoTags"] or []]
+
+
 def digests(paths: list[str]) -> dict[str, str]:
+    """Of those of the files that are there."""
     found = {}
     for path in paths:
         try:
@@ -50,13 +60,10 @@ def main() -> None:
             "networks": [one["Name"] for one in docker.ask("/networks", label="lab.service")],
             "volumes": volumes(docker),
             "disposable_volumes": volumes(docker, label="lab.disposable=yes"),
-            "images": [tag for image in docker.ask("/images/json") for tag in image["RepoTags"] or []],
+            "images": tags(docker),
             "folders": [folder for pattern in FOLDERS for folder in glob.glob(pattern)],
             "files": digests(sys.argv[1:]),
         }
     except OSError as error:
         sys.exit(f"Docker does not answer at {SOCKET}: {error}")
     json.dump(found, sys.stdout)
-
-
-main()

@@ -1,0 +1,107 @@
+"""Brings the whole lab up: databases, balancers and web, each part only where something differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from lab.balancers.balancers import configure, taken_out
+from lab.context import Lab
+from lab.databases import owners, replace
+from lab.databases.initialize import initialize
+from lab.deploy import roll, services, static, swarm
+from lab.deploy.building import start_registry
+from lab.deploy.changes import changes
+from lab.deploy.history import record
+from lab.deploy.publishing import WEB_IMAGES, Publishing, source_release
+from lab.engine.apply import remove_unwanted
+from lab.engine.progress import say, together
+from lab.plan.plans import ALL, DATA, WEB
+from lab.release.images import IMAGES
+from lab.release.releases import Release
+
+
+def bring_up(lab: Lab) -> Release:
+    """All that comes after the machines; what takes longest to become ready is started first."""
+    release = source_release(lab, lab.current_release())
+    start_registry(lab, release)
+    up = BringUp(lab, release)
+    with Publishing(lab, lab.wanted_tags(release)) as published:
+        published.wait("mysql", "cassandra")
+        up.make_room()
+        up.start_databases()
+        up.prepare(published)
+        published.wait(*IMAGES)
+    up.roll()
+    up.tidy()
+    record(lab, release, "live")
+    owners.take_over(lab, release)
+    return release
+
+
+class BringUp:
+    """The lab on its way to a release: everything, not the web alone."""
+
+    def __init__(self, lab: Lab, release: Release) -> None:
+        self.lab, self.release = lab, release
+        settings = lab.topology.settings
+        servers = dict.fromkeys((*settings.mysql, *settings.cassandra))
+        self.plans = {name: lab.plan(release, name) for name in servers}
+        self.in_swarm = swarm.active(lab)
+        self.changing = changes(lab, release, lab.topology.web)
+        self.serving = any(change.serves for change in self.changing.values())
+        self.lacking: frozenset[str] = frozenset()
+
+    def make_room(self) -> None:
+        """Removes what has to go first, on all nodes."""
+        together({name: partial(self._make_room_on, name) for name in self.lab.topology.names})
+
+    def _make_room_on(self, name: str) -> None:
+        # Of a node that serves, the web goes when its successor comes.
+        web = WEB if name in self.lab.topology.web_nodes else frozenset()
+        plan = self.lab.plan(self.release, name)
+        remove_unwanted(self.lab.nodes[name], plan, ALL - DATA - web)
+
+    def start_databases(self) -> None:
+        replace.start(self.lab, self.plans)
+
+    def prepare(self, published: Publishing) -> None:
+        """Makes databases and web ready, at the same time, as soon as their images are there."""
+        work: dict[str, Callable[[], None]] = {
+            "databases": partial(self._prepare_databases, published),
+            "web": partial(self._prepare_web, published),
+        }
+        together(work)
+
+    def _prepare_databases(self, published: Publishing) -> None:
+        # The balancers lead to the databases, so both have to be there first.
+        published.wait("haproxy")
+        configure(self.lab, self.release)
+        replace.wait(self.lab, self.plans)
+        say("lab", "data tier healthy")
+        published.wait("webapp_django")
+        initialize(self.lab, self.release)
+
+    def _prepare_web(self, published: Publishing) -> None:
+        """What serves goes on until its turn comes; where nothing does, all starts at once."""
+        published.wait(*WEB_IMAGES)
+        if self.serving:
+            self.lacking = services.lay_ahead(self.lab, self.release)
+        else:
+            services.start(self.lab, self.release, in_swarm=self.in_swarm)
+
+    def roll(self) -> None:
+        """Brings what serves to the release, one service after another."""
+        left = taken_out(self.lab)
+        due = tuple(s for s in self.lab.topology.web if self.serving or s.nginx in left)
+        roll.roll(
+            *(self.lab, self.release, due, self.changing, self.lacking), in_swarm=self.in_swarm
+        )
+        if self.in_swarm:
+            roll.leave_overlay(self.lab, self.release)
+
+    def tidy(self) -> None:
+        """Removes what lab.yml no longer has, and files that no page names any more."""
+        services.remove_leftovers(self.lab, self.release)
+        static.prune(self.lab)
+        replace.remove(self.lab, self.release, self.plans)

@@ -1,0 +1,63 @@
+"""Docker's API through its socket."""
+
+import pytest
+
+from lab_node import docker
+from lab_node.docker import Docker
+
+LABELLED = "filters=%7B%22label%22%3A%20%5B%22lab.service%22%5D%7D"
+
+
+@pytest.mark.parametrize(
+    ("path", "filters", "asked"),
+    [
+        ("/networks", {"label": "lab.service"}, f"/networks?{LABELLED}"),
+        (
+            "/containers/json?all=1",
+            {"label": "lab.service"},
+            f"/containers/json?all=1&{LABELLED}",
+        ),
+        ("/volumes", {}, "/volumes?filters=%7B%7D"),
+    ],
+)
+def test_filters_are_asked_for_as_json_in_the_query(engine, path, filters, asked):
+    engine.answers[path.partition("?")[0]] = 200, [{"Name": "lab"}]
+    assert Docker().ask(path, **filters) == [{"Name": "lab"}]
+    assert engine.asked == [asked]
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_docker_has_no_such_thing_or_no_swarm(engine, status):
+    engine.answers["/services"] = status, {"message": "This node is not a swarm manager."}
+    assert Docker().ask("/services?status=true") is None
+
+
+def test_what_docker_says_instead_is_the_error(engine):
+    engine.answers["/volumes"] = 500, {"message": "no space left on device"}
+    with pytest.raises(OSError, match=r"^/volumes: 500 no space left on device$"):
+        Docker().ask("/volumes")
+
+
+def test_nobody_at_the_socket_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError):
+        Docker().ask("/volumes")
+
+
+def test_a_connection_that_docker_ended_is_opened_again(engine):
+    asks = Docker()
+    engine.answers["/volumes"] = 500, b""
+    with pytest.raises(ValueError, match="Expecting value"):
+        asks.ask("/volumes")
+    engine.answers["/volumes"] = 200, []
+    assert asks.ask("/volumes") == []
+
+
+def test_a_container_that_is_removed_while_all_are_inspected_is_none(engine):
+    engine.answers |= {
+        "/containers/json": (200, [{"Id": "a"}, {"Id": "b"}]),
+        "/containers/a/json": (404, {"message": "No such container: a"}),
+        "/containers/b/json": (200, {"Name": "/mysql"}),
+    }
+    assert Docker().containers() == [{"Name": "/mysql"}]
+    assert engine.asked[0] == f"/containers/json?all=1&{LABELLED}"

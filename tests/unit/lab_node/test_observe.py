@@ -1,0 +1,86 @@
+"""What lab-observe tells of a node whose Docker answers as one does."""
+
+import json
+
+import pytest
+
+from lab_node import docker, observe
+
+CONTAINER = {"Name": "/mysql", "Config": {"Labels": {"lab.service": "mysql"}}}
+VOLUMES = {"Volumes": [{"Name": "mysql_data"}, {"Name": "webapp_static"}], "Warnings": None}
+IMAGES = [
+    {"RepoTags": ["ubuntu1:5000/mysql:0dcb33749690", "mysql:latest"]},
+    {"RepoTags": None},
+    {"RepoTags": []},
+]
+SERVICES = [
+    {
+        "Spec": {"Name": "webapp_nginx"},
+        "ServiceStatus": {"RunningTasks": 2, "DesiredTasks": 3, "CompletedTasks": 0},
+    }
+]
+
+
+@pytest.fixture
+def node(engine, tmp_path, monkeypatch):
+    engine.answers |= {
+        "/containers/json": (200, [{"Id": "c1"}]),
+        "/containers/c1/json": (200, CONTAINER),
+        "/services": (503, {"message": "This node is not a swarm manager."}),
+        "/networks": (200, [{"Name": "lab", "Driver": "bridge"}]),
+        "/volumes": (200, VOLUMES),
+        "/images/json": (200, IMAGES),
+    }
+    (tmp_path / "secrets" / "mysql").mkdir(parents=True)
+    monkeypatch.setattr(observe, "FOLDERS", (f"{tmp_path}/secrets/*", f"{tmp_path}/not there"))
+    return engine
+
+
+def told(monkeypatch, capsys, *paths):
+    monkeypatch.setattr("sys.argv", ["lab-observe", *paths])
+    observe.main()
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_node_is_told_of_in_one_object(node, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("lab\n")
+    found = told(monkeypatch, capsys, f"{tmp_path}/file", f"{tmp_path}/none")
+    assert found == {
+        "containers": [CONTAINER],
+        "stack": {},
+        "networks": ["lab"],
+        "volumes": ["mysql_data", "webapp_static"],
+        "disposable_volumes": ["mysql_data", "webapp_static"],
+        "images": ["ubuntu1:5000/mysql:0dcb33749690", "mysql:latest"],
+        "folders": [f"{tmp_path}/secrets/mysql"],
+        "files": {
+            f"{tmp_path}/file": "b76025a9ca630b026d630d59a18cf414f5724d2bbf5dc4b11dd165c9c1ea8e01"
+        },
+    }
+    disposable = "/volumes?filters=%7B%22label%22%3A%20%5B%22lab.disposable%3Dyes%22%5D%7D"
+    assert disposable in node.asked
+
+
+def test_a_manager_tells_of_its_stack_and_docker_of_no_volumes(node, monkeypatch, capsys):
+    node.answers |= {
+        "/services": (200, SERVICES),
+        "/volumes": (200, {"Volumes": None, "Warnings": None}),
+    }
+    found = told(monkeypatch, capsys)
+    assert (found["stack"], found["volumes"]) == ({"webapp_nginx": "2/3"}, [])
+    assert "/services?status=true&filters=%7B%7D" in node.asked
+
+
+def test_a_file_that_may_not_be_read_is_no_file_that_is_not_there(node, tmp_path):
+    with pytest.raises(IsADirectoryError):
+        observe.digests([str(tmp_path)])
+
+
+def test_docker_s_silence_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "none"))
+    monkeypatch.setattr("sys.argv", ["lab-observe"])
+    with pytest.raises(SystemExit) as ended:
+        observe.main()
+    assert ended.value.code == (
+        "Docker does not answer at /run/docker.sock: [Errno 2] No such file or directory"
+    )
