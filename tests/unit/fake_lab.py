@@ -321,7 +321,7 @@ class World:
             self._bring(name, lab.plan(release, name))
         builder = self.machine(self.topology.builder)
         builder.files |= {file.path: file.content for file in release.files(current=True)}
-        live = releases.Event(time=release.time, release=release.name, outcome="live")
+        live = releases.JournalEntry(time=release.time, release=release.name, outcome="live")
         builder.files[releases.JOURNAL] = live.model_dump_json() + "\n"
         builder.files[owners.OWNED] = ""
         builder.files[initialize.INITIALIZED] = initialize._brought_to(lab, release)

@@ -32,7 +32,7 @@ from lab.plan.site import Site
 from tests.unit.delivered import LAB, TEXT
 from tests.unit.doctor import test_diagnosis
 from tests.unit.drawings.test_diagram import BRIDGE, drawn, texts
-from tests.unit.matrix.test_results import Load, result
+from tests.unit.matrix.test_results import Measurement, result
 from tests.unit.plan import test_modes
 from tests.unit.plan.test_plans import SECRETS, SITE
 
@@ -165,7 +165,7 @@ def test_fab_matrix_can_be_asked_for_it_and_measures_it_on_a_node():
         tasks.matrix(Context(), modes=f"{NAME},x")
     lab, service = run._chosen(Lab(LAB), NAME)
     assert (service.mode, service.nginx, lab.topology.web[1]) == (NAME, "ubuntu2", service)
-    (row,) = results.rows([result(NAME, Load(1.0, 1.0, 1.0, 0))])
+    (row,) = results.rows([result(NAME, Measurement(1.0, 1.0, 1.0, 0))])
     assert row[:4] == (NAME, "one network namespace", "volume", "node:80")
 
 
