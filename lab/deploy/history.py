@@ -22,12 +22,12 @@ IMAGES_KEPT = 3
 def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> None:
     """Writes the release into the history on the builder, and what became of it."""
     lab.builder.put(release.files(current=outcome == "live"))
-    lives = [entry.release for entry in journal(lab) if entry.outcome == "live"]
+    lives = [event.release for event in journal(lab) if event.outcome == "live"]
     if outcome == "live" and lives[-1:] == [release.name]:
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = JournalEntry(time=now, release=release.name, outcome=outcome, detail=detail)
-    line = entry.model_dump_json() + "\n"
+    event = JournalEntry(time=now, release=release.name, outcome=outcome, detail=detail)
+    line = event.model_dump_json() + "\n"
     lab.builder.feed(line, "tee", "--append", releases.JOURNAL)
 
 
@@ -35,8 +35,8 @@ def history(lab: Lab) -> str:
     """The releases as a table."""
     current = lab.current_release()
     names = lab.builder.run("ls", releases.RELEASES_FOLDER).split() if current else []
-    known = [recorded(lab, n.removesuffix(".json")) for n in names if n.endswith(".json")]
-    return releases.table(known, journal(lab), current.name if current else "")
+    found = [recorded(lab, n.removesuffix(".json")) for n in names if n.endswith(".json")]
+    return releases.table(found, journal(lab), current.name if current else "")
 
 
 def forget_images(lab: Lab) -> None:
