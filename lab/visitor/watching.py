@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TypeVar
 
-Seen = TypeVar("Seen")
+Value = TypeVar("Value")
 
 PAUSE_SECONDS = 0.05
 
 
 @contextmanager
-def all_the_while(look: Callable[[], Seen]) -> Iterator[list[tuple[float, Seen]]]:
+def all_the_while(look: Callable[[], Value]) -> Iterator[list[tuple[float, Value]]]:
     """Yields a list that grows by (time.monotonic(), what was seen) until the block is left."""
-    seen: list[tuple[float, Seen]] = []
+    seen: list[tuple[float, Value]] = []
     done = Event()
 
     def watch() -> None:

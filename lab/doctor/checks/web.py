@@ -17,8 +17,7 @@ from lab.engine import memory
 from lab.engine.observation import unsettled
 from lab.plan.modes import web
 from lab.plan.modes.overlay import managers
-from lab.plan.records import AddressOf
-from lab.plan.records import Container as Planned
+from lab.plan.records import AddressOf, Container
 
 
 def checks(facts: Facts) -> Iterator[Check]:
@@ -112,7 +111,7 @@ def _by_socket(facts: Facts, names: Names) -> bool:
     return _wanted(facts, names).startswith("unix:")
 
 
-def _network(facts: Facts, node: str, planned: Planned) -> Failure | None:
+def _network(facts: Facts, node: str, planned: Container) -> Failure | None:
     found = facts.containers(node).get(planned.name)
     networks = found.networks if found else {}
     # Of one that shares another one's, Docker tells no network.

@@ -12,9 +12,9 @@ from lab.config.topology import WebService
 from lab.plan.records import Plan
 from lab.plan.site import Site
 
-Wiring = Callable[[Site, WebService, str], Plan]
+MakePlan = Callable[[Site, WebService, str], Plan]
 
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
-    wiring = cast(Wiring, resolve_name(MODES[service.mode].plan))
+    wiring = cast(MakePlan, resolve_name(MODES[service.mode].plan))
     return wiring(site, service, node)

@@ -11,4 +11,4 @@ from lab.plan.site import Site
 
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
-    return web.together(web.all_in_one(site, service))
+    return web.on_one_node(web.all_in_one(site, service))

@@ -12,4 +12,4 @@ NETWORK = "webapp"
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service, network=NETWORK)
     nginx = web.nginx(site, service, f"{django.name}:{UWSGI_PORT}", network=NETWORK)
-    return web.together(django, nginx, networks=(NETWORK,))
+    return web.on_one_node(django, nginx, networks=(NETWORK,))

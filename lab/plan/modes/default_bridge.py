@@ -12,4 +12,4 @@ from lab.plan.site import Site
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service)
-    return web.together(django, web.nginx(site, service, AddressOf(django.name, UWSGI_PORT)))
+    return web.on_one_node(django, web.nginx(site, service, AddressOf(django.name, UWSGI_PORT)))

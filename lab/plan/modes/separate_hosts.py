@@ -16,5 +16,5 @@ def plan(site: Site, service: WebService, node: str) -> Plan:
     address = site.topology.address(service.django)
     if node == service.django:
         published = (Publication(address, UWSGI_PORT),)
-        return web.together(web.django(site, service, publications=published))
+        return web.on_one_node(web.django(site, service, publications=published))
     return Plan((web.nginx(site, service, f"{address}:{UWSGI_PORT}"),))

@@ -13,4 +13,4 @@ SOCKET = f"{web.SHARED_STATIC.target}/uwsgi.sock"
 
 def plan(site: Site, service: WebService, node: str) -> Plan:
     django = web.django(site, service, socket=SOCKET)
-    return web.together(django, web.nginx(site, service, f"unix:{SOCKET}"))
+    return web.on_one_node(django, web.nginx(site, service, f"unix:{SOCKET}"))

@@ -149,7 +149,7 @@ def all_in_one(site: Site, service: WebService) -> Container:
     )
 
 
-def together(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
+def on_one_node(*containers: Container, networks: tuple[str, ...] = ()) -> Plan:
     """Both halves on one node, sharing the static files through a named volume."""
     return Plan(
         containers=containers,

@@ -47,7 +47,7 @@ def plan(site, service, node):
     # A namespace ends with its container: nginx is replaced whenever Django is.
     environment = (*nginx.environment, ("JOINED", django.digest))
     joined = replace(nginx, publications=(), environment=environment, reads=django.reads)
-    return web.together(django, joined)
+    return web.on_one_node(django, joined)
 
 
 ROW = Mode(
