@@ -135,17 +135,28 @@ def _networks_and_volumes(wanted: Plan, found: Observation) -> Iterator[Step]:
 
 
 def _starts(wanted: Plan, found: Observation) -> Iterator[Step]:
+    started: set[str] = set()
     for container in wanted.containers:
-        running = found.containers.get(container.name)
-        news = bool(container.reads and changed((_note(container),), found))
-        if running is None:
-            yield Start(container, "it is absent")
-        elif reason := _unlike(container, running, news):
-            yield Replace(container, reason)
-        elif news:
-            yield Reload(container, "what it reads has changed")
-        elif reason := _told_wrongly(container, running, found):
-            yield Start(container, reason)
+        step = _start(container, found, started)
+        if isinstance(step, Start | Replace):
+            started.add(container.name)
+        if step:
+            yield step
+
+
+def _start(container: Container, found: Observation, started: set[str]) -> Step | None:
+    """started: the containers that are started anew before this one."""
+    running = found.containers.get(container.name)
+    news = bool(container.reads and changed((_note(container),), found))
+    if running is None:
+        return Start(container, "it is absent")
+    if reason := _unlike(container, running, news):
+        return Replace(container, reason)
+    if news:
+        return Reload(container, "what it reads has changed")
+    if reason := _told_wrongly(container, running, found, started):
+        return Start(container, reason)
+    return None
 
 
 def _unlike(container: Container, running: Running, news: bool) -> str:
@@ -159,11 +170,15 @@ def _unlike(container: Container, running: Running, news: bool) -> str:
     return "what it reads has changed" if news and not container.reload else ""
 
 
-def _told_wrongly(container: Container, running: Running, found: Observation) -> str:
-    """Why it has to be told another address: it was started with one that is another's by now."""
+def _told_wrongly(
+    container: Container, running: Running, found: Observation, started: set[str]
+) -> str:
+    """Why it has to be told another address; empty if it was started with today's."""
     if container.addressed is None:
         return ""
     name = container.addressed.container
+    if name in started:
+        return f"{name} is started before it, and may get another address"
     other = found.containers.get(name)
     return "" if other and running.told == other.address else f"{name} has another address"
 

@@ -23,6 +23,8 @@ lab: initialize the databases: no release like this one did so yet
 ubuntu1: write /etc/lab/release/release
 ubuntu1: pull webapp_django:2
 ubuntu1: replace django-default-bridge-1: webapp_django:2 instead of webapp_django:1
+ubuntu1: start nginx-default-bridge-1: django-default-bridge-1 is started before it, and may get \
+another address
 ubuntu2: write /etc/lab/release/release
 ubuntu2: pull webapp_django:2
 ubuntu2: replace django-custom-bridge-1: webapp_django:2 instead of webapp_django:1

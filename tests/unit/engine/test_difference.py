@@ -122,6 +122,16 @@ TABLE = {
         ),
         [Start(NGINX, "django-1 has another address")],
     ),
+    "told the address of one that is replaced": (
+        Plan((replace(DJANGO, image="r/django:2"), NGINX)),
+        found(
+            (DJANGO, {"address": "10.199.0.2"}), (NGINX, {"told": "10.199.0.2"}), files=NOTE_DJANGO
+        ),
+        [
+            Replace(replace(DJANGO, image="r/django:2"), "django:2 instead of django:1"),
+            Start(NGINX, "django-1 is started before it, and may get another address"),
+        ],
+    ),
     "networks and volumes": (
         Plan(networks=("webapp",), volumes=(Volume("static", disposable=True), Volume("data"))),
         found(),
