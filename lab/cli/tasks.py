@@ -293,6 +293,8 @@ def diagram(context: Context, into: str = write.DRAWINGS_FOLDER) -> None:
     if not into:
         raise LabError(f"--into: '' should be a folder, such as {write.DRAWINGS_FOLDER}")
     drawn = write.draw(load(), FOLDER / into)
+    if into == write.DRAWINGS_FOLDER and write.show_commands(load(), write.PAGE):
+        say("lab", f"{write.PAGE.relative_to(FOLDER)}: commands brought to lab.yml's")
     say("lab", f"{drawn} drawings changed" if drawn else "drawings: unchanged")
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from functools import partial
 
 from lab.config.modes import MODES
+from lab.config.topology import Topology
 from lab.context import Lab
 from lab.deploy import static
 from lab.engine.apply import apply
 from lab.engine.observation import short_name, unsettled
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node, wait_until
+from lab.engine.steps import Command
 from lab.errors import LabError
 from lab.plan.modes import overlay, web
 from lab.plan.plans import WEB
@@ -103,23 +105,28 @@ def _state(node: Node) -> str:
 def _form(lab: Lab) -> None:
     """Makes all nodes one swarm; those that are in it stay."""
     managers = overlay.managers(lab.topology)
-    address = lab.topology.address(managers[0])
     first = _manager(lab)
     together({name: partial(_expect_no_gossip, node) for name, node in lab.nodes.items()})
     if _state(first) != "active":
         strays = [name for name, node in lab.nodes.items() if _state(node) != "inactive"]
         for name in reversed(strays):
             _leave_swarm(lab.nodes[name])
-        first.run(
-            *("docker", "swarm", "init", "--advertise-addr", address),
-            *("--listen-addr", f"{address}:{SWARM_PORT}"),
-            *("--default-addr-pool", overlay.ADDRESS_POOL),
-            *("--default-addr-pool-mask-length", str(overlay.POOL_MASK)),
-        )
+        first.run(*init(lab.topology))
     for name in lab.topology.names:
         if _state(lab.nodes[name]) != "active":
             role = "manager" if name in managers else "worker"
             _join(lab, name, first.run("docker", "swarm", "join-token", "--quiet", role).strip())
+
+
+def init(topology: Topology) -> Command:
+    """Makes the first manager a swarm of one node."""
+    address = topology.address(overlay.managers(topology)[0])
+    return (
+        *("docker", "swarm", "init", "--advertise-addr", address),
+        *("--listen-addr", f"{address}:{SWARM_PORT}"),
+        *("--default-addr-pool", overlay.ADDRESS_POOL),
+        *("--default-addr-pool-mask-length", str(overlay.POOL_MASK)),
+    )
 
 
 def _expect_no_gossip(node: Node) -> None:

@@ -26,32 +26,32 @@ from lab.release import images
 
 def site(topology: Topology) -> Site:
     """Enough of a site for a drawing: no image need be built, and no secret exists."""
-    references = images.references(topology.registry, dict.fromkeys(images.IMAGES, "drawn"))
+    references = images.references(topology.registry, dict.fromkeys(images.IMAGES, "TAG"))
     return Site(topology, references, defaultdict(str), "drawn")
 
 
 def drawings(topology: Topology) -> Iterator[tuple[str, Drawing | str]]:
     """Each drawing's name, and the drawing or why there is none: every mode, then the whole lab."""
     for mode in MODES.values():
-        yield mode.name, _apart(topology, mode) if mode.apart else _of_one_node(topology, mode)
+        of = chosen(topology, mode)
+        yield mode.name, of if isinstance(of, str) else drawing(mode.name, site(of[0]), of[1:])
     yield OVERLAY, _overlay(topology)
     yield "lab", drawing("the whole lab", site(topology), topology.web, whole=True)
 
 
-def _of_one_node(topology: Topology, mode: Mode) -> Drawing | str:
-    """On the first node that has a web service to itself."""
+def chosen(topology: Topology, mode: Mode) -> tuple[Topology, WebService] | str:
+    """The lab with a web service in a mode, and that service; or why there is none.
+
+    A mode of one node on the first node that has a web service to itself.
+    """
+    if mode.apart:
+        known = [service for service in topology.web if service.mode == mode.name]
+        return (topology, known[0]) if known else f"lab.yml has no web service in {mode.name}"
     alone = [service for service in topology.web if service.django == service.nginx]
     if not alone:
         return "lab.yml has no web service that has its node to itself"
-    chosen = topology.with_mode(alone[0].django, mode.name)
-    return drawing(mode.name, site(chosen), chosen.alone(alone[0].django)[:1])
-
-
-def _apart(topology: Topology, mode: Mode) -> Drawing | str:
-    for service in topology.web:
-        if service.mode == mode.name:
-            return drawing(mode.name, site(topology), (service,))
-    return f"lab.yml has no web service in {mode.name}"
+    changed = topology.with_mode(alone[0].django, mode.name)
+    return changed, changed.alone(alone[0].django)[0]
 
 
 def _overlay(topology: Topology) -> Drawing | str:

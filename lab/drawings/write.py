@@ -1,16 +1,19 @@
-"""Writes the drawings of the lab's modes; needs lab.yml alone, no lab."""
+"""Writes the drawings and the commands of the lab's modes; needs lab.yml alone, no lab."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from lab.config.paths import FOLDER
 from lab.config.topology import Topology
 from lab.drawings import diagram
+from lab.drawings.commands import commands, filled
 from lab.drawings.svg import svg
 from lab.engine.progress import say
 
 # Below the project.
 DRAWINGS_FOLDER = "docs/modes"
+PAGE = FOLDER / "docs" / "modes.md"
 
 
 def draw(topology: Topology, folder: Path) -> int:
@@ -24,6 +27,11 @@ def draw(topology: Topology, folder: Path) -> int:
             say(name, "drawn")
             changed += 1
     return changed
+
+
+def show_commands(topology: Topology, page: Path) -> bool:
+    """Brings the page's commands of each mode to what they are. Returns whether it had to."""
+    return _write(page, filled(page.read_text(), dict(commands(topology))))
 
 
 def _write(path: Path, text: str) -> bool:
