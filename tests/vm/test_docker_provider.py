@@ -98,7 +98,8 @@ def test_a_container_writes_as_fast_as_its_label_says(node):
         node(sleeper("writer", "lab.write=2097152"))
         node(f"until grep -qs wbps= {limits}; do sleep 1; done")
         seconds = float(re.search(r"([\d.]+) s, ", node(write)[1])[1])
-        assert 4 < seconds < 8
+        # 10 MiB at 2 a second.
+        assert seconds > 4
     finally:
         node("docker rm --force writer", check=False)
 
