@@ -1,6 +1,6 @@
 #!/usr/bin/env -S bash -p
 # Makes a Vagrant box for the libvirt provider of Debian's packages, with what a node needs already in it.
-# No loop device, no image hub, no account; needs root and an x86-64 machine. Some four minutes, 300 MB.
+# No loop device, no image hub, no account; needs root and an x86-64 machine. A minute and a half, 255 MB.
 # usage: box.sh kvm|qemu BOX    (qemu: for machines without a working /dev/kvm, by emulation)
 set -euo pipefail
 [ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
@@ -38,8 +38,8 @@ install_packages() { # folder
   local packages
   mapfile -t packages <node/packages
   packages+=("${PACKAGES[@]}")
-  # Of the modules only those that find a virtual machine's disk: a quarter of the time to unpack. No profiles of
-  # programs that are not here: emulated, a machine takes 50 s to load them. Docker loads its own.
+  # Of the modules only those that find a virtual machine's disk, as an emulated one unpacks them slowly. No profiles of
+  # programs that are not here: to load them takes it 50 s. Docker loads its own.
   # shellcheck disable=SC2016  # mmdebstrap's hooks have a $1 of their own
   mmdebstrap --quiet --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \

@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from lab.config.paths import FOLDER
 from lab.release import images
@@ -44,7 +45,7 @@ def save_node_image() -> None:
         ("docker", "image", "inspect", image), capture_output=True, check=False
     ).returncode:
         subprocess.run(("provision/node-image.sh", image), cwd=FOLDER, check=True)
-    save(("docker",), (image,), saved)
+    save(("docker",), (image,), "lab-node", saved)
 
 
 def save_web_images() -> None:
@@ -60,19 +61,25 @@ def save_web_images() -> None:
         if not subprocess.run(
             (*docker, "image", "inspect", *wanted), capture_output=True, check=False
         ).returncode:
-            save(docker, wanted, saved)
+            save(docker, wanted, "web", saved)
             return
+    remove("web")
     print("tests: no docker lab here has the web images of these sources (`make up`)", flush=True)
 
 
-def save(docker, names, file) -> None:
+def save(docker: tuple[str, ...], names: tuple[str, ...], kind: str, file: Path) -> None:
+    """Saves images of a Docker's in place of those that the last run was given."""
     print("tests: saving", *names, flush=True)
     part = file.with_suffix(".part")
     with part.open("wb") as stream:
         subprocess.run((*docker, "save", *names), stdout=stream, check=True)
-    for old in IMAGES.glob(f"{file.name.split('-')[0]}-*.tar"):
-        old.unlink()
+    remove(kind)
     part.rename(file)
+
+
+def remove(kind: str) -> None:
+    for old in IMAGES.glob(f"{kind}-*.tar"):
+        old.unlink()
 
 
 def copy_folder() -> None:

@@ -9,7 +9,7 @@ from lab.config.paths import FOLDER
 from lab.release import images
 from tests.vm.machines import attempt, root, send_folder
 
-MACHINE = "ubuntu2"
+MACHINE = "ubuntu1"
 INNER = "docker exec node"
 IMAGE = images.reference("ubuntu1:5000", "webapp_django", images.tags()["webapp_django"])
 # As lab.rb makes a node where containers may be privileged, as on most machines.
