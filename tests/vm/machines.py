@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Thread
 
-from tests.vm.place import CLONE, ENVIRONMENT, HERE, RUN
+from tests.vm.place import CLONE, ENVIRONMENT, HERE
 
-SSH_CONFIG = RUN / "ssh_config"
+# Where the lab's tasks look for it.
+SSH_CONFIG = CLONE / ".lab" / "ssh_config"
 # Seconds after which anything is ended, whatever it has used: it waits for something.
 LONGEST = 5400
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -59,7 +60,10 @@ def run(*command: str, processor: float = 300, given: str = "", check: bool = Tr
             process.wait()
         said.seek(0)
         text = said.read()
-    assert not check or process.returncode == 0, f"{command}: {process.returncode}: {text[-3000:]}"
+    if check and process.returncode != 0:
+        last = " ".join(text.strip().splitlines()[-1:])
+        why = f"{command[0]} ended with {process.returncode}: {last}"
+        raise AssertionError(f"{why}\n{text[-3000:]}")
     return process.returncode, text
 
 
@@ -83,12 +87,14 @@ def root(node: str, script: str, processor: float = 120) -> str:
 
 def attempt(node: str, script: str, processor: float = 120, *, check: bool = False):
     """Exit status and output of a shell's script on a machine, run as root."""
-    ssh = ("ssh", "-F", str(SSH_CONFIG), "-o", "ConnectTimeout=300", node, "sudo bash -s")
+    ssh = ("ssh", "-F", str(SSH_CONFIG), "-o", "ConnectTimeout=300", node, "sudo bash -e -s")
     return run(*ssh, processor=processor, given=script, check=check)
 
 
 def learn_ssh(*nodes: str) -> None:
+    """Keeps how SSH reaches some machines: asked for all, Vagrant fails for those not made."""
     text = vagrant("ssh-config", *nodes)
+    SSH_CONFIG.parent.mkdir(mode=0o700, exist_ok=True)
     SSH_CONFIG.write_text("\n".join(x for x in text.splitlines() if x.startswith(("Host ", "  "))))
 
 
