@@ -12,7 +12,7 @@ from lab.context import Lab
 from lab.engine.progress import say
 from lab.errors import LabError
 from lab.machines import made, ownership
-from lab.vagrant.boot import ENVIRONMENT
+from lab.machines.vagrant import ENVIRONMENT
 
 
 def destroy(lab: Lab) -> None:

@@ -214,7 +214,7 @@ def test_a_damaged_way_to_the_nodes_is_said_to_be_so(monkeypatch, tmp_path, dama
     monkeypatch.setattr(ssh, "SSH_CONFIG", config)
     with pytest.raises(RemoteError) as told:
         Node("ubuntu1")
-    assert str(told.value) == f"{config} is damaged: remove it and run `make up`"
+    assert str(told.value) == f"{config} is damaged: remove it, and it is written anew"
 
 
 def test_a_key_that_may_not_be_read_is_no_node_that_does_not_answer(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ from lab.config.topology import NodeSettings
 from lab.context import Lab
 from lab.drills import faults
 from lab.errors import LabError
-from lab.machines import made, ownership
+from lab.machines import made, ownership, ssh_settings
 from lab.machines.made import MadeFrom
 from lab.vagrant import boot, destroy
 from tests.unit import ruby
@@ -461,8 +461,8 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
     ran = []
     monkeypatch.setattr(boot, "_node_digest", lambda *_: "TAG\n")
     monkeypatch.setattr(boot, "_all_answer", lambda _: answer)
-    monkeypatch.setattr(boot, "_vagrant", lambda *arguments: ran.append(*arguments) or ())
-    monkeypatch.setattr(boot, "SSH_CONFIG", file.with_name("ssh_config"))
+    monkeypatch.setattr(boot, "vagrant", lambda *arguments: ran.append(*arguments) or ())
+    monkeypatch.setattr(ssh_settings, "renew", lambda _: ran.append("ssh-config"))
     monkeypatch.setattr(Lab, "nodes", {})
     boot.boot(Lab(LAB))
     assert ran == started
