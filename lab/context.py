@@ -29,6 +29,8 @@ from lab.secrets import secrets
 BESIDE_A_HALF_RESTORE = ("restore", "verify-backup")
 
 
+NO_RELEASE = "no release is on all web nodes yet: run `fab deploy`"
+
 # What of this folder leads to the nodes.
 WAY = (FOLDER / ".lab", SSH_CONFIG, FOLDER / ".lab" / "login_key", secrets.SECRETS)
 
@@ -158,7 +160,7 @@ class Lab:
         """The current release. Raises LabError if there is none yet."""
         release = self.current_release()
         if release is None:
-            raise LabError("there is no release yet: run `fab up`")
+            raise LabError(NO_RELEASE)
         return release
 
     def as_of(self, release: Release) -> Lab:

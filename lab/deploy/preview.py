@@ -9,16 +9,18 @@ from functools import partial
 
 from lab.balancers.balancers import taken_out
 from lab.config.topology import WebService
-from lab.context import Lab
+from lab.context import NO_RELEASE, Lab
 from lab.databases.initialize import initialized
 from lab.deploy import building, static, swarm
-from lab.deploy.publishing import WEB_IMAGES, source_release
+from lab.deploy.publishing import source_release
 from lab.engine.difference import Difference, difference
 from lab.engine.progress import together
 from lab.engine.steps import as_typed
+from lab.errors import LabError
 from lab.plan.modes import web
 from lab.plan.modes.overlay import STACK_FILE
 from lab.plan.plans import ALL, BALANCER, REGISTRY, WEB
+from lab.release.images import IMAGES, WEB_IMAGES
 from lab.release.releases import Release
 from lab.vagrant import boot
 
@@ -56,23 +58,33 @@ class Seen:
     left: frozenset[str]
 
 
-def preview(lab: Lab, services: tuple[WebService, ...], *, whole: bool) -> tuple[Line, ...]:
-    """whole: as `fab up` does, everything on all nodes; else the web services, as `fab deploy`."""
-    return tuple(lines(lab, look(lab, services, whole=whole)))
+def preview(
+    lab: Lab, services: tuple[WebService, ...], *, whole: bool, other_mode: bool = False
+) -> tuple[Line, ...]:
+    """whole: as `fab up` does, everything on all nodes; else the web services, as `fab deploy`.
+
+    other_mode: as deploy has it.
+    """
+    return tuple(lines(lab, look(lab, services, whole=whole, other_mode=other_mode)))
 
 
-def look(lab: Lab, services: tuple[WebService, ...], *, whole: bool) -> Seen:
-    current = lab.current_release() if whole else lab.require_release()
-    release = source_release(lab, current) if whole else source_release(lab, current, WEB_IMAGES)
+def look(
+    lab: Lab, services: tuple[WebService, ...], *, whole: bool, other_mode: bool = False
+) -> Seen:
+    current = lab.current_release()
+    if not current and other_mode:
+        raise LabError(f"--mode: {NO_RELEASE}")
+    # A first deploy starts all that the web needs.
+    everything = whole or not current
+    release = source_release(lab, current, tuple(IMAGES) if everything else WEB_IMAGES)
     serving = static.serving(lab)
     web_nodes = {node for service in services for node in (service.django, service.nginx)}
     # What makes room for a stack is removed from every node.
     web_nodes |= {*lab.topology.names} if lab.topology.overlay else set()
 
     def concerned(node: str) -> frozenset[str]:
-        if whole:
-            return ALL
-        return BALANCER | (WEB if node in web_nodes else frozenset())
+        web = WEB if whole or node in web_nodes else frozenset()
+        return web | (ALL - WEB if everything else BALANCER)
 
     def differing(node: str) -> Difference:
         plan, services = lab.plan(release, node), concerned(node)
@@ -124,7 +136,9 @@ def _of_the_lab(lab: Lab, seen: Seen) -> Iterator[Line]:
     if seen.outdated:
         what = "provision with what has changed in provision/"
         yield Line("lab", f"{what}: {', '.join(seen.outdated)}", (_provision(seen.outdated),))
-    if seen.current and seen.release != seen.current:
+    if not seen.current:
+        yield Line("lab", "no release is on all web nodes yet: all that they need is started, too")
+    elif seen.release != seen.current:
         yield Line("lab", f"a new release takes the place of {seen.current.name}")
     if seen.missing:
         names = ", ".join(f"{name}:{tag}" for name, tag in seen.missing.items())

@@ -17,15 +17,15 @@ from lab.release.releases import Release
 DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
 
 
-def start(lab: Lab, release: Release, *, in_swarm: bool) -> None:
-    """Starts all web services at the same time, where none serves."""
+def start(lab: Lab, release: Release, services: tuple[WebService, ...], *, in_swarm: bool) -> None:
+    """Starts web services at the same time, where none serves another release."""
     serving = static.serving(lab)
 
     def start_one(service: WebService) -> None:
         lay(lab, release, service, serving)
         start_service(lab, release, service, in_swarm=in_swarm)
 
-    together({str(i): partial(start_one, service) for i, service in enumerate(lab.topology.web)})
+    together({str(i): partial(start_one, service) for i, service in enumerate(services)})
 
 
 def start_service(

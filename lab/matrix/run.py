@@ -20,12 +20,13 @@ from lab.databases.initialize import initialize, initialized
 from lab.databases.owners import take_over
 from lab.deploy import roll, services, static, swarm
 from lab.deploy.history import record
-from lab.deploy.publishing import WEB_IMAGES, prepare
+from lab.deploy.publishing import prepare
 from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
 from lab.matrix.results import Measurement, Result
 from lab.plan.plans import WEB
+from lab.release.images import WEB_IMAGES
 from lab.release.releases import Release
 from lab.visitor.client import Client, status_of, wait_ready
 from lab.visitor.journey import Journey, style_sheets

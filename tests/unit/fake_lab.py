@@ -408,18 +408,21 @@ class World:
 
     def _outside(self, command, **_):
         """rsync, and git's name for the sources."""
-        output = ""
-        if command[0] == "rsync":
-            with self.lock:
-                output = self._rsync(command)
-        elif command[0] != "git":
+        if command[0] not in ("rsync", "git"):
             raise AssertionError(f"nobody expects {command}")
+        try:
+            with self.lock:
+                output = self._rsync(command) if command[0] == "rsync" else ""
+        except Refused as refusal:
+            return SimpleNamespace(returncode=23, stdout="", stderr=f"{refusal}\n")
         return SimpleNamespace(returncode=0, stdout=output, stderr="")
 
     def _rsync(self, command):
         source, target = command[-2:]
         if ":" in source:
             self._copies[target] = set(self.machine(source.split(":")[0]).static_sets)
+            if not self._copies[target]:
+                raise Refused(f'rsync: change_dir "{source}" failed: No such file or directory')
             return ""
         if not target.endswith(f"{STATIC_FOLDER}/"):
             self.journal.append(Entry("lab", ("rsync", "sources")))

@@ -137,6 +137,6 @@ ubuntu1: append to /var/lib/lab/releases/journal
 def test_a_node_gets_another_mode_in_its_turn(world):
     world.settle()
     world.topology = LAB.with_mode("ubuntu2", "all-in-one")
-    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"))
+    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"), other_mode=True)
     lines = told(world.journal)
     assert lines[lines.index("balancers: drain ubuntu2") :] == OTHER_MODE.splitlines()
