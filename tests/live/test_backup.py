@@ -307,8 +307,8 @@ def assert_servers_agree(running):
     executed = mysql.executed(running)
     for name in TOPOLOGY.settings.mysql:
         mysql.wait_executed(running, name, executed)
-    dumps = [dumps.contents(running.nodes[name]) for name in TOPOLOGY.settings.mysql]
-    assert all(found.tables == dumps[0].tables for found in dumps)
+    held = [dumps.contents(running.nodes[name]) for name in TOPOLOGY.settings.mysql]
+    assert all(dump.tables == held[0].tables for dump in held)
     preview = ("nodetool", "repair", "--preview", snapshots.KEYSPACE)
     node = running.nodes[TOPOLOGY.settings.cassandra[0]]
     assert "Previewed data was in sync" in node.run(*snapshots.INSIDE, *preview)

@@ -25,7 +25,7 @@ from lab.plan.modes import web
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED = json.loads((OBSERVED / "lab-observe.json").read_text())["containers"][0]
 NETWORK = RECORDED["NetworkSettings"]["Networks"]["bridge"]
-# Those of provision/node/files/lab-observe.
+# Those of provision/node/lab_node/observe.py.
 FOLDERS = (
     "/etc/lab/secrets/*",
     "/etc/lab/haproxy",
