@@ -460,7 +460,7 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
         file.write_text(text)
     ran = []
     monkeypatch.setattr(boot, "_node_digest", lambda *_: "TAG\n")
-    monkeypatch.setattr(boot, "_all_answer", lambda _: answer)
+    monkeypatch.setattr(boot, "all_answer", lambda _: answer)
     monkeypatch.setattr(boot, "_vagrant", lambda *arguments: ran.append(*arguments) or ())
     monkeypatch.setattr(boot, "SSH_CONFIG", file.with_name("ssh_config"))
     monkeypatch.setattr(Lab, "nodes", {})
