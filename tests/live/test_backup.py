@@ -19,6 +19,7 @@ from lab.backup import backup as backups
 from lab.backup import dumps, folder, manifest, scratch, snapshots
 from lab.backup import verify as verification
 from lab.backup.verify import verify
+from lab.config.paths import FOLDER
 from lab.databases import mysql
 from lab.databases.once import run_django
 from lab.databases.roles import primary
@@ -221,7 +222,7 @@ def started(*arguments):
     # Tests that run in the background ignore Ctrl-C, and so would the task.
     return subprocess.Popen(
         ("env", "--default-signal=INT", FAB, *arguments),
-        cwd=folder.FOLDER,
+        cwd=FOLDER,
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
