@@ -28,8 +28,7 @@ def deploy(lab: Lab, services: tuple[WebService, ...], *, other_mode: bool = Fal
     yet, all that they need is started first.
     other_mode: the lab is not wired as lab.yml says, for as long as this release lasts.
     """
-    if set(services) != set(lab.topology.web) and swarm.active(lab):
-        raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
+    swarm.require_whole(lab, services)
     if not lab.current_release():
         return _first(lab, services, other_mode=other_mode)
     release = prepare(lab)
@@ -63,7 +62,7 @@ def deploy(lab: Lab, services: tuple[WebService, ...], *, other_mode: bool = Fal
 def _first(lab: Lab, services: tuple[WebService, ...], *, other_mode: bool) -> Release:
     if other_mode:
         raise LabError(f"--mode: {NO_RELEASE}")
-    what = "the registry, the databases and the balancers are built and started, too"
+    what = "registry, databases and balancers are built and started first, where they are not there"
     say("lab", f"no release is on all web nodes yet: {what}")
     return bring_up(lab, services)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from lab.balancers.balancers import configure, taken_out
+from lab.config.modes import FRONTS
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.databases import replace
-from lab.databases.initialize import initialize
+from lab.databases.initialize import initialize, initialized
 from lab.deploy import roll, services, static, swarm
 from lab.deploy.building import start_registry
 from lab.deploy.changes import changes
@@ -68,10 +69,11 @@ class BringUp:
         together({name: partial(self._make_room_on, name) for name in self.lab.topology.names})
 
     def _make_room_on(self, name: str) -> None:
-        # Of a node that serves, the web goes when its successor comes.
-        web = WEB if name in self.lab.topology.web_nodes else frozenset()
+        # Only the first balancer has port 80 of its node; else the web goes once others serve.
+        first_balancer = self.lab.topology.settings.balancers[0]
+        kept = WEB - FRONTS if name == first_balancer else WEB
         plan = self.lab.plan(self.release, name)
-        remove_unwanted(self.lab.nodes[name], plan, ALL - DATA - web)
+        remove_unwanted(self.lab.nodes[name], plan, ALL - DATA - kept)
 
     def start_databases(self) -> None:
         replace.start(self.lab, self.plans)
@@ -91,7 +93,8 @@ class BringUp:
         replace.wait(self.lab, self.plans)
         say("lab", "data tier healthy")
         published.wait("webapp_django")
-        initialize(self.lab, self.release)
+        again = initialized(self.lab, self.release)
+        initialize(self.lab, self.release, only_news=again)
 
     def _prepare_web(self, published: Publishing) -> None:
         """What serves goes on until its turn comes; where nothing does, all starts at once."""

@@ -52,9 +52,9 @@ def test_vagrant_up_and_each_node_in_turn_make_a_lab_as_one_deploy_does(here, cl
     ended, said = vagrant("up", folder=clone, **here)
     assert ended == 0, said
     assert not (clone / ".lab" / "ssh_config").exists()
-    assert "no release is on all web nodes yet: all that they need" in run("plan")
+    assert "make the first release, and start all that it needs" in run("plan")
     said = run("-H", first, "deploy")
-    assert "the registry, the databases and the balancers are built and started, too" in said
+    assert "registry, databases and balancers are built and started first" in said
     assert f" is not on {', '.join(others)} yet: " in said
     wait_ready(lab.virtual_address)
     status, headers, _ = Client(lab.virtual_address).get("/uwsgi_health")

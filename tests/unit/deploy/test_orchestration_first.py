@@ -53,7 +53,7 @@ FIRST_NODE = WHOLE | {
 }
 STARTED = (
     "no release is on all web nodes yet:"
-    " the registry, the databases and the balancers are built and started, too"
+    " registry, databases and balancers are built and started first, where they are not there"
 )
 
 
@@ -207,9 +207,8 @@ def test_a_node_s_other_mode_never_becomes_the_lab_s_release(world):
 
 
 PLANNED = """\
-lab: no release is on all web nodes yet: all that they need is started, too
-lab: build, unless the builder has them, and push: cassandra:1, haproxy:1, mysql:1, registry:1, \
-webapp_django:1, webapp_nginx:1, webapp_static:1
+lab: make the first release, and start all that it needs
+lab: build and push what the registry lacks once it can be asked
 lab: initialize the databases: no release like this one did so yet
 ubuntu1: start registry: it is absent
 ubuntu1: start mysql: it is absent
