@@ -14,7 +14,7 @@ from lab.deploy.building import start_registry
 from lab.deploy.changes import changes
 from lab.deploy.history import record
 from lab.deploy.publishing import WEB_IMAGES, Publishing, source_release
-from lab.engine.apply import remove_unwanted
+from lab.engine.apply import introduce, remove_unwanted
 from lab.engine.progress import say, together
 from lab.plan.plans import ALL, DATA, WEB
 from lab.release.images import IMAGES
@@ -24,6 +24,7 @@ from lab.release.releases import Release
 def bring_up(lab: Lab) -> Release:
     """All that comes after the machines; what takes longest to become ready is started first."""
     release = source_release(lab, lab.current_release())
+    introduce_nodes(lab, release)
     start_registry(lab, release)
     up = BringUp(lab, release)
     with Publishing(lab, lab.wanted_tags(release)) as published:
@@ -37,6 +38,12 @@ def bring_up(lab: Lab) -> Release:
     record(lab, release, "live")
     owners.take_over(lab, release)
     return release
+
+
+def introduce_nodes(lab: Lab, release: Release) -> None:
+    """Before one that lab.yml has just got asks the others for something."""
+    plans = {name: lab.plan(release, name) for name in lab.topology.names}
+    together({name: partial(introduce, lab.nodes[name], plan) for name, plan in plans.items()})
 
 
 class BringUp:

@@ -32,7 +32,8 @@ CONTAINER = {
             "lab-registry:/var/cache/lab/registry",
             "/home/someone/lab/.lab/login_key.pub:/etc/ssh/lab_login_key.pub:ro",
         ],
-        "ExtraHosts": ["one:10.77.77.11", "two:10.77.77.12"],
+        # Of an earlier version, which named the nodes of that day when it made one.
+        "ExtraHosts": ["one:10.77.77.11", "six:10.77.77.16"],
         "Memory": 2147483648,
     },
     "Config": {"Image": "lab-node:TAG", "Labels": {"lab.name": "lab"}},
@@ -44,20 +45,17 @@ OTHER = {
     "State": {"Status": "running"},
     "HostConfig": {
         "Binds": ["/home/someone/lab/.lab/login_key.pub:/etc/ssh/lab_login_key.pub:ro"],
-        "ExtraHosts": ["one:10.77.77.11", "two:10.77.77.12"],
         "Memory": 1073741824,
     },
     "Config": {"Image": "lab-node:TAG", "Labels": {"lab.name": "lab"}},
     "NetworkSettings": {"Networks": {"lab": {"IPAMConfig": {"IPv4Address": "10.77.77.12"}}}},
 }
-HOSTS = {"one": "10.77.77.11", "two": "10.77.77.12"}
 ONE = {
     "name": "lab-one",
     "address": "10.77.77.11",
     "memory": 2048,
     "image": "lab-node:TAG",
     "volumes": ["lab-builder:/var/cache/lab/builder", "lab-registry:/var/cache/lab/registry"],
-    "hosts": HOSTS,
 }
 TWO = {
     "name": "lab-two",
@@ -65,7 +63,6 @@ TWO = {
     "memory": 1024,
     "image": "lab-node:TAG",
     "volumes": [],
-    "hosts": HOSTS,
 }
 SETTINGS = """
 subnet: 192.168.56.0/24
@@ -111,10 +108,9 @@ REFUSALS = [
     ({"one": ONE, "two": TWO | {"volumes": ONE["volumes"]}}, made_with("two", "builder")),
     ({"one": ONE, "two": TWO | {"address": "10.77.77.13"}}, made_with("two", "address")),
     ({"one": ONE, "two": TWO | {"address": None}}, made_with("two", "address")),
-    ({"one": ONE, "two": TWO | {"hosts": {"two": "10.77.77.12"}}}, made_with("two", "hosts")),
     (
-        {"one": ONE, "two": TWO | {"memory": 512, "image": "old", "hosts": {}}},
-        made_with("two", "memory and image and hosts"),
+        {"one": ONE, "two": TWO | {"memory": 512, "image": "old"}},
+        made_with("two", "memory and image"),
     ),
     # One at a time, and none while another is away.
     (
@@ -269,6 +265,26 @@ def test_vagrant_up_refuses_and_leaves_what_is_written(folder):
     assert folder.check() == f"lab: {made_with('one', 'memory')}"
     settings.write_text(SETTINGS.replace("  two: {host: 12, memory: 1024}\n", ""))
     assert folder.check() == f"lab: {REMOVED.format('two')}"
+    assert folder.written == WRITTEN
+    assert folder.changed == []
+
+
+def test_a_node_comes_and_goes_and_no_other_is_made_anew(folder):
+    folder.has(CONTAINER, OTHER)
+    settings = folder.path / "lab.yml"
+    settings.write_text(SETTINGS + "  three: {host: 13, memory: 2048}\n")
+    assert folder.check() == ""
+    three = {
+        "name": "lab-three",
+        "address": "10.77.77.13",
+        "memory": 2048,
+        "image": "lab-node:TAG",
+        "volumes": [],
+    }
+    assert folder.written["machines"] == {"one": ONE, "two": TWO, "three": three}
+    assert folder.written["made_from"]["nodes"]["three"] == {"host": 13, "memory": 2048}
+    settings.write_text(SETTINGS)
+    assert folder.check() == ""
     assert folder.written == WRITTEN
     assert folder.changed == []
 
