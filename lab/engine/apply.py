@@ -62,7 +62,7 @@ def _apply(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool
 
 def _carry_out(node: Node, due: Difference) -> None:
     node.put(due.files)
-    # Also when the files are as they were: a task that was cut off may have written them and no more.
+    # Also when they are as they were: a task that was cut off may have written them and no more.
     node.run(*FOLLOW)
     _pull(node, due.pulls)
     go_on()

@@ -24,7 +24,8 @@ FEW = 2
 
 # They change nothing.
 QUESTIONS = re.compile(
-    r"(lab-observe|cat|ls|test|ip|ss|systemctl|install|GET|bash -c LOOK|sh -c COMPLETE|sh -ec FOLLOW"
+    r"(lab-observe|cat|ls|test|ip|ss|systemctl|install|GET|bash -c LOOK|sh -c COMPLETE"
+    r"|sh -ec FOLLOW"
     r"|docker (info|logs|ps|swarm join-token|secret ls|service inspect|network rm docker_gwbridge)"
     r"|docker --host \S+ image ls|curl .*/tags/list|curl --silent --fail --output"
     r"|POST /accounts/logout/|rm --force /etc/lab/addressed/\S+)( .*)?"

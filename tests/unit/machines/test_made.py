@@ -13,7 +13,6 @@ from lab.config import topology
 from lab.config.paths import FOLDER
 from lab.config.topology import NodeSettings
 from lab.context import Lab
-from lab.drills import faults
 from lab.errors import LabError
 from lab.machines import made, ownership
 from lab.machines.made import MadeFrom
@@ -376,7 +375,8 @@ def test_the_tasks_read_what_vagrant_wrote(file):
 
 def test_a_virtual_machine_is_no_container(file):
     file.write_text(json.dumps(WRITTEN | {"provider": "libvirt"}))
-    assert made.load("lab").container("one") == ""
+    found = made.load("lab")
+    assert (found.called("one"), found.container("one")) == ("lab-one", "")
 
 
 DAMAGED = "FILE is damaged: run `make up`, which writes it anew"
@@ -513,13 +513,3 @@ def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     destroy.destroy(Lab(LAB))
     assert capsys.readouterr().err.rstrip("\n").endswith(f" {said}")
     assert list(file.parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("make", ["off", "frozen"])
-def test_a_fault_of_a_container_is_not_done_to_a_virtual_machine(make):
-    fault = faults.faults(("one",))[f"one-{make}"]
-    with pytest.raises(LabError) as error:
-        fault.do(faults.Target("one", machine=""))
-    assert str(error.value) == (
-        "drill: one is no container of this machine, and nothing else can be killed or paused here"
-    )
