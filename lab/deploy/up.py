@@ -25,7 +25,7 @@ from lab.release.releases import Release
 def bring_up(lab: Lab) -> Release:
     """All that comes after the machines; what takes longest to become ready is started first."""
     release = source_release(lab, lab.current_release())
-    introduce_nodes(lab, release)
+    introduce_new(lab, release)
     start_registry(lab, release)
     up = BringUp(lab, release)
     with Publishing(lab, lab.wanted_tags(release)) as published:
@@ -41,10 +41,17 @@ def bring_up(lab: Lab) -> Release:
     return release
 
 
-def introduce_nodes(lab: Lab, release: Release) -> None:
-    """Before one that lab.yml has just got asks the others for something."""
-    plans = {name: lab.plan(release, name) for name in lab.topology.names}
-    together({name: partial(introduce, lab.nodes[name], plan) for name, plan in plans.items()})
+def introduce_new(lab: Lab, release: Release) -> None:
+    """Brings the nodes that run nothing yet what they need to pull.
+
+    Not the others: what serves until its turn comes needs the firewall of before.
+    """
+
+    def look(name: str) -> None:
+        if not lab.nodes[name].observe().running:
+            introduce(lab.nodes[name], lab.plan(release, name))
+
+    together({name: partial(look, name) for name in lab.topology.names})
 
 
 class BringUp:
@@ -114,3 +121,7 @@ class BringUp:
         services.remove_leftovers(self.lab, self.release)
         static.prune(self.lab)
         replace.remove(self.lab, self.release, self.plans)
+        # A node on which nothing had to change has the names and the firewall of before.
+        plans = {name: self.lab.plan(self.release, name) for name in self.lab.topology.names}
+        nodes = self.lab.nodes
+        together({name: partial(introduce, nodes[name], plan) for name, plan in plans.items()})

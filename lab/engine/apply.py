@@ -30,7 +30,7 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
 
 
 def introduce(node: Node, plan: Plan) -> None:
-    """Has the node know all others, and let them in, whatever it runs itself."""
+    """Brings the node what it has whatever it runs: all names, its firewall, the registry's CA."""
     apply(node, plan, frozenset())
 
 

@@ -14,31 +14,36 @@ ADDRESS = "10.0.0.11"
 LINE = f"3: eth1    inet {ADDRESS}/24 brd 10.0.0.255 scope global eth1"
 
 
-@pytest.fixture
-def machine(tmp_path):
+class Machine:
     """Runs a script with programs of its own, whose files lie below a folder."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "etc/ssh/sshd_config.d").mkdir(parents=True)
-    (tmp_path / "etc/lab").mkdir()
 
-    def has(**programs):
+    def __init__(self, root):
+        self.root, self.bin, self.etc = root, root / "bin", root / "etc"
+        self.given = root / "given"
+        self.bin.mkdir()
+        (self.etc / "ssh/sshd_config.d").mkdir(parents=True)
+        (self.etc / "lab").mkdir()
+
+    def has(self, **programs):
         for name, text in programs.items():
-            path = tmp_path / "bin" / name.replace("_", "-")
+            path = self.bin / name.replace("_", "-")
             path.write_text(f"#!/bin/bash\n{text}\n")
             path.chmod(0o755)
 
-    def run(text, *arguments):
+    def run(self, text, *arguments):
         return subprocess.run(
-            ("bash", "-c", text.replace("/etc/", f"{tmp_path}/etc/"), "bash", *arguments),
-            env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "LAB_ADDRESS": ADDRESS},
+            ("bash", "-c", text.replace("/etc/", f"{self.etc}/"), "bash", *arguments),
+            env={"PATH": f"{self.bin}:{os.environ['PATH']}", "LAB_ADDRESS": ADDRESS},
             capture_output=True,
             text=True,
             check=False,
             timeout=20,
         )
 
-    run.has, run.root, run.etc = has, tmp_path, tmp_path / "etc"
-    return run
+
+@pytest.fixture
+def machine(tmp_path):
+    return Machine(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,7 @@ def test_sshd_moves_in_a_container_alone_whatever_the_shell_says(machine, detect
         systemd_detect_virt=f'[ "$*" = "--quiet --container" ] && exit {detected}; exit 9',
         systemctl="exit 0",
     )
-    done = machine(f"{PROVISIONER}\nLAB_PROVIDER=docker bind_ssh")
+    done = machine.run(f"{PROVISIONER}\nLAB_PROVIDER=docker bind_ssh")
     assert (done.returncode, done.stderr) == (0, "")
     folder = machine.etc / "ssh/sshd_config.d"
     assert {path.name: path.read_text() for path in folder.iterdir()} == bound
@@ -79,7 +84,7 @@ def test_apt_waits_for_who_else_uses_it(machine, said, times, status, asked):
         sleep="exit 0" if times < 99 else "exec /bin/sleep 1.1",
     )
     patience = "PATIENCE=1" if times == 99 else "PATIENCE=600"
-    done = machine(f"{PROVISIONER}\n{patience}\nupdate_lists")
+    done = machine.run(f"{PROVISIONER}\n{patience}\nupdate_lists")
     assert (done.returncode, done.stderr) == (status, "" if status == 0 else f"{said}\n")
     assert len(count.read_text()) == asked
 
@@ -89,18 +94,16 @@ def firewall(machine):
     """lab-firewall; what iptables was given is in a file."""
     (machine.etc / "lab/firewall").write_text("29000 10.0.0.14 tcp\n")
     (machine.etc / "lab/address").write_text(f"{ADDRESS}\n")
-    given = machine.root / "given"
     machine.has(
-        iptables=f'[[ $* != *" -C "* ]] && echo "$*" >>{given}',
-        iptables_restore=f"cat >>{given}",
+        iptables=f'[[ $* != *" -C "* ]] && echo "$*" >>{machine.given}',
+        iptables_restore=f"cat >>{machine.given}",
     )
-    machine.given = given
     return machine
 
 
 def test_the_firewall_stands_and_sshd_answers_on_the_node_s_own_address_alone(firewall):
     firewall.has(ip=f"echo '{LINE}'")
-    done = firewall(FIREWALL)
+    done = firewall.run(FIREWALL)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert firewall.given.read_text().splitlines() == [
         "*raw",
@@ -120,7 +123,7 @@ def test_the_firewall_stands_and_sshd_answers_on_the_node_s_own_address_alone(fi
 def test_at_boot_the_firewall_waits_for_the_address_however_late(firewall):
     late = firewall.root / "late"
     firewall.has(ip=f"echo >>{late}; [ $(wc -l <{late}) -lt 40 ] || echo '{LINE}'", sleep="exit 0")
-    done = firewall(FIREWALL, "wait")
+    done = firewall.run(FIREWALL, "wait")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
         f"lab-firewall: waiting until an interface has this node's address {ADDRESS}:"
@@ -131,7 +134,7 @@ def test_at_boot_the_firewall_waits_for_the_address_however_late(firewall):
 
 def test_a_task_is_told_at_once_that_the_address_is_missing(firewall):
     firewall.has(ip="exit 0")
-    done = firewall(FIREWALL)
+    done = firewall.run(FIREWALL)
     assert (done.returncode, done.stderr) == (
         1,
         f"lab-firewall: no interface has this node's address {ADDRESS}: see `ip address`\n",

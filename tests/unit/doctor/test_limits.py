@@ -6,7 +6,7 @@ import pytest
 
 from lab.context import Lab
 from lab.doctor import examine
-from lab.doctor.checks import questions
+from lab.doctor.checks import limits, questions
 from lab.machines import made
 from tests.unit.delivered import LAB
 
@@ -41,13 +41,14 @@ def test_virtual_machines_have_longer(monkeypatch, tmp_path, provider, seconds):
 LIMITED = {"registry": 8, "nginx": 8, "haproxy": 8, "group": 4, "cql": 5, "cassandra": 1}
 
 
-@pytest.mark.parametrize(("own", "wanted"), [(questions.CONTAINERS, "3"), (None, "15")])
+@pytest.mark.parametrize(
+    ("own", "wanted"), [(limits.CONTAINERS, "3"), (limits.VIRTUAL_MACHINES, "15")]
+)
 def test_who_is_asked_on_a_node_has_the_answer_s_time(own, wanted):
-    limits = (own,) if own else (examine.limits("libvirt"),)
     # Between them they have all that can be asked.
-    asked = questions.commands(LAB, "ubuntu1", (), *limits)
-    asked |= questions.commands(LAB, "ubuntu3", (), *limits)
+    asked = questions.commands(LAB, "ubuntu1", (), own)
+    asked |= questions.commands(LAB, "ubuntu3", (), own)
     assert {name: asked[name][at] for name, at in LIMITED.items()} == dict.fromkeys(LIMITED, wanted)
     assert f"timeout={wanted})" in asked["certificate"][-1]
-    inside = questions.inside(LAB, "ubuntu1", *limits)
+    inside = questions.inside(LAB, "ubuntu1", own)
     assert inside["django"]["django"][-1] == inside["nginx"]["through"][-1] == wanted
