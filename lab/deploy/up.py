@@ -121,7 +121,3 @@ class BringUp:
         services.remove_leftovers(self.lab, self.release)
         static.prune(self.lab)
         replace.remove(self.lab, self.release, self.plans)
-        # A node on which nothing had to change has the names and the firewall of before.
-        plans = {name: self.lab.plan(self.release, name) for name in self.lab.topology.names}
-        nodes = self.lab.nodes
-        together({name: partial(introduce, nodes[name], plan) for name, plan in plans.items()})

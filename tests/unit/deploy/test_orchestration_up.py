@@ -131,6 +131,28 @@ def test_a_new_node_trusts_the_registry_before_it_pulls(world):
     assert "ubuntu5: pull webapp_nginx:1" in lines[1:]
 
 
+def test_whatever_a_node_runs_it_is_told_of_a_new_one(world):
+    """One of these nodes has the web alone, one a balancer, and one nothing."""
+    few = {
+        "cassandra": ("ubuntu1", "ubuntu2", "ubuntu3"),
+        "web": (LAB.web[0], WebService(mode="custom-bridge", django="ubuntu5", nginx="ubuntu5")),
+    }
+    seven = {f"ubuntu{n}": NodeSettings(host=10 + n, memory=2048) for n in (5, 6)}
+    before = LAB.settings.model_copy(update={**few, "nodes": LAB.settings.nodes | seven})
+    world.topology = LAB.model_copy(update={"settings": before})
+    for name in ("ubuntu5", "ubuntu6"):
+        world.boot(name)
+    bring_up(world.lab)
+    more = before.nodes | {"ubuntu7": NodeSettings(host=17, memory=2048)}
+    world.topology = LAB.model_copy(update={"settings": before.model_copy(update={"nodes": more})})
+    world.boot("ubuntu7")
+    bring_up(world.lab)
+    for name in world.topology.names:
+        files = world.machine(name).files
+        assert files["/etc/lab/hosts"].endswith("192.168.56.17 ubuntu7\n"), name
+        assert ",192.168.56.17 tcp" in files["/etc/lab/firewall"], name
+
+
 def test_where_no_service_serves_none_is_drained_and_nothing_is_stopped(booted):
     assert not [line for line in booted if "drain" in line or " stop " in line]
 
