@@ -52,7 +52,7 @@ module Lab
   def machine(name)
     node = NODES.fetch(name)
     { 'name' => "#{NAME}-#{name}", 'address' => address(node), 'memory' => node.fetch('memory'),
-      'image' => docker? ? node_image : BOX, 'volumes' => docker? ? volumes(name) : [], 'hosts' => hosts }
+      'image' => docker? ? node_image : BOX, 'volumes' => docker? ? volumes(name) : [] }
   end
 
   # What of lab.yml, the environment and the node image machines are made from.
@@ -91,7 +91,7 @@ module Lab
   end
 
   def environment(node)
-    { 'LAB_ADDRESS' => address(node), 'LAB_PROVIDER' => ENV['VAGRANT_DEFAULT_PROVIDER'],
+    { 'LAB_ADDRESS' => address(node),
       'LAB_HOSTS' => hosts.map { |name, address| "#{address}=#{name}" }.join(','),
       'LAB_PROVISION_DIGEST' => provision_digest }
   end
@@ -126,8 +126,7 @@ module Lab
          --label lab.name=#{NAME} --label lab.folder=#{FOLDER} --label lab.subnet=#{SUBNET}
          --network #{NAME} --ip #{wanted['address']} --network-alias #{name}
          --memory #{wanted['memory']}m --publish 127.0.0.1::22
-         --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro] +
-      wanted['hosts'].flat_map { |host, ip| ['--add-host', "#{host}:#{ip}"] }
+         --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro]
   end
 
   # --privileged where the machine allows it, else the same but for what it refuses.

@@ -2,8 +2,7 @@
 # describes one, and .lab/machines.json keeps it.
 module Machines
   # What can't be changed while a machine lives, and what it is called.
-  FIXED = { 'memory' => 'memory', 'image' => 'image', 'volumes' => 'builder', 'address' => 'address',
-            'hosts' => 'hosts' }.freeze
+  FIXED = { 'memory' => 'memory', 'image' => 'image', 'volumes' => 'builder', 'address' => 'address' }.freeze
 
   module_function
 
@@ -13,8 +12,7 @@ module Machines
     { 'name' => inspected['Name'].delete_prefix('/'), 'address' => networks.first&.dig('IPAMConfig', 'IPv4Address'),
       'memory' => host['Memory'] / 2**20, 'image' => inspected['Config']['Image'],
       # The login key's is no volume, but a file of the folder.
-      'volumes' => (host['Binds'] || []).reject { |bind| bind.start_with?('/') },
-      'hosts' => (host['ExtraHosts'] || []).to_h { |line| line.split(':', 2) } }
+      'volumes' => (host['Binds'] || []).reject { |bind| bind.start_with?('/') } }
   end
 
   # Why `vagrant up` may not go on; nil if it may. Names one node at a time, and none while another

@@ -15,7 +15,7 @@ from lab.deploy.building import start_registry
 from lab.deploy.changes import changes
 from lab.deploy.history import record
 from lab.deploy.publishing import WEB_IMAGES, Publishing, source_release
-from lab.engine.apply import remove_unwanted
+from lab.engine.apply import introduce, remove_unwanted
 from lab.engine.progress import say, together
 from lab.plan.plans import ALL, DATA, WEB
 from lab.release.images import IMAGES
@@ -25,6 +25,7 @@ from lab.release.releases import Release
 def bring_up(lab: Lab) -> Release:
     """All that comes after the machines; what takes longest to become ready is started first."""
     release = source_release(lab, lab.current_release())
+    introduce_new(lab, release)
     start_registry(lab, release)
     up = BringUp(lab, release)
     with Publishing(lab, lab.wanted_tags(release)) as published:
@@ -38,6 +39,19 @@ def bring_up(lab: Lab) -> Release:
     record(lab, release, "live")
     owners.take_over(lab, release)
     return release
+
+
+def introduce_new(lab: Lab, release: Release) -> None:
+    """Brings the nodes that run nothing yet what they need to pull.
+
+    Not the others: what serves until its turn comes needs the firewall of before.
+    """
+
+    def look(name: str) -> None:
+        if not lab.nodes[name].observe().running:
+            introduce(lab.nodes[name], lab.plan(release, name))
+
+    together({name: partial(look, name) for name in lab.topology.names})
 
 
 class BringUp:

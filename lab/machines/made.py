@@ -46,14 +46,19 @@ class Machines(BaseModel):
     made_from: MadeFrom | None
     machines: dict[str, Made] = Field(min_length=1)
 
+    def called(self, node: str) -> str:
+        """What its provider calls a node. Raises LabError for one that is not made yet."""
+        if node not in self.machines:
+            raise LabError(f"{node} is not made yet: {WAY}")
+        return self.machines[node].name
+
     def container(self, node: str) -> str:
         """The node as a container of this machine; empty if it is a virtual machine.
 
         Raises LabError for a node that is not made yet.
         """
-        if node not in self.machines:
-            raise LabError(f"{node} is not made yet: {WAY}")
-        return self.machines[node].name if self.provider == "docker" else ""
+        name = self.called(node)
+        return name if self.provider == "docker" else ""
 
     @property
     def volumes(self) -> tuple[str, ...]:
