@@ -66,6 +66,10 @@ UNAME = "case $1 in -m) echo x86_64 ;; -s) echo Linux ;; -r) echo 6.1.0 ;; esac"
 
 DOCKER = {"docker": ":"}
 LIBVIRT = DOCKER | {"virsh": ":", "qemu-system-x86_64": KVM, "vagrant": PLUGIN, "uname": UNAME}
+ARM = LIBVIRT | {
+    "uname": UNAME.replace("x86_64", "aarch64"),
+    "qemu-system-aarch64": 'read -r asked && echo "(qemu) $asked" && echo "VM status: paused"',
+}
 OF_2023 = LIBVIRT | {"VBoxManage": VIRTUALBOX.replace("VERSION", "7.0.20")}
 OF_2024 = LIBVIRT | {"VBoxManage": VIRTUALBOX.replace("VERSION", "7.1.4")}
 
@@ -99,6 +103,12 @@ WORKING = [
         LIBVIRT | {"vagrant": NO_PLUGIN},
         "docker",
         f"{NO_VIRTUALBOX}; libvirt: Vagrant has no plugin vagrant-libvirt",
+    ),
+    (ARM, "libvirt", NO_VIRTUALBOX),
+    (
+        ARM | {"qemu-system-aarch64": NO_KVM.replace("x86_64", "aarch64")},
+        "docker",
+        f"{NO_VIRTUALBOX}; libvirt: KVM does not work here (failed to set MSR 0x10a to 0x69)",
     ),
     (OF_2023, "virtualbox", ""),
     (

@@ -262,6 +262,11 @@ class Folder:
         file.write_text(identity)
         (file.parent / "box_meta").write_text('{"name": "somebody/debian", "version": "1.2"}')
 
+    def has_container(self, node):
+        file = self.path / ".vagrant" / "machines" / node / "docker" / "id"
+        file.parent.mkdir(parents=True)
+        file.write_text("1")
+
     def has_domain(self, name, identity):
         with (self.bin / "domains").open("a") as file:
             file.write(f"{identity} {name}\n")
@@ -400,10 +405,21 @@ def test_a_pinned_box_needs_a_kvm_that_works(folder):
     assert folder.written is None
 
 
-def test_containers_are_not_taken_for_virtual_machines(folder):
-    file = folder.path / ".vagrant" / "machines" / "one" / "docker" / "id"
-    file.parent.mkdir(parents=True)
-    file.write_text("1")
-    assert folder.up("--provider=libvirt").startswith(
+@pytest.mark.parametrize("asked", [["--provider=libvirt"], ["one", "--provider", "libvirt"]])
+def test_containers_are_not_taken_for_virtual_machines(folder, asked):
+    folder.has_container("one")
+    assert folder.up(*asked, VAGRANT_DEFAULT_PROVIDER="docker").startswith(
         "lab: this lab's machines are of the provider docker, not libvirt: "
     )
+
+
+@pytest.mark.parametrize("variable", ["", "libvirt"])
+def test_what_is_done_to_machines_follows_them_and_no_variable(folder, monkeypatch, variable):
+    folder.has_container("one")
+    monkeypatch.setenv("VAGRANT_DEFAULT_PROVIDER", variable)
+    program = f"""
+    ARGV.replace(%w[provision])
+    require {str(folder.path / "provision" / "lab")!r}
+    puts JSON.generate([Lab.provider, Lab.docker?])
+    """
+    assert ruby.ask(program) == ["docker", True]
