@@ -268,7 +268,8 @@ def test_emulation_is_for_those_who_ask_for_it(machine):
     machine.has(LIBVIRT | {"qemu-system-x86_64": NO_KVM})
     assert machine.ask("works", "libvirt") == (
         "",
-        "lab: libvirt: KVM does not work here (failed to set MSR 0x10a to 0x69)",
+        "lab: libvirt: KVM does not work here (failed to set MSR 0x10a to 0x69): ask for another"
+        " provider, or name a box in lab.yml (machines) whose Vagrantfile has it emulated",
         1,
     )
     assert machine.ask("works", "libvirt", "emulated") == ("", "", 0)

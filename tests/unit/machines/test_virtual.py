@@ -274,7 +274,14 @@ class Folder:
     def up(self, *arguments, **more):
         """What `vagrant up` says before it does so."""
         arguments = json.dumps(["up", *arguments])
-        program = f"ARGV.replace({arguments}); require './provision/lab'; Lab.check('up')"
+        conf = str(self.bin / "networks.conf")
+        program = f"""
+        ARGV.replace({arguments})
+        require './provision/lab'
+        Lab.send(:remove_const, :NETWORKS_CONF)
+        Lab::NETWORKS_CONF = {conf!r}
+        Lab.check('up')
+        """
         done = subprocess.run(
             (ruby.RUBY, "-e", program),
             cwd=self.path,
@@ -401,8 +408,43 @@ def test_a_box_that_can_t_be_had_is_named(folder):
 
 def test_a_pinned_box_needs_a_kvm_that_works(folder):
     folder.settings(SETTINGS)
-    assert folder.up() == ("lab: libvirt: KVM does not work here (failed to set MSR 0x10a to 0x69)")
+    said = "lab: libvirt: KVM does not work here (failed to set MSR 0x10a to 0x69): "
+    assert folder.up().startswith(said)
     assert folder.written is None
+
+
+VBOXMANAGE = """#!/bin/sh
+case "$*" in
+--version) echo 7.0.20r163906 ;;
+"list vms") cat "$(dirname "$0")/vms" ;;
+"list hostonlyifs") echo "IPAddress:       10.77.77.1" ;;
+"list hostinfo") ;;
+*) exit 1 ;;
+esac
+"""
+
+
+def test_virtualbox_s_rules_are_told_before_anything_is_made(folder):
+    (folder.bin / "VBoxManage").write_text(VBOXMANAGE)
+    (folder.bin / "VBoxManage").chmod(0o755)
+    (folder.bin / "vms").write_text(f'"somebody\'s" {{{ID}}}\n')
+    folder.settings(SETTINGS + "machines: {box: own}\n")
+    (folder.boxes / "boxes" / "own" / "0" / "amd64" / "virtualbox").mkdir(parents=True)
+    (folder.boxes / "boxes/own/0/amd64/virtualbox/metadata.json").write_text("{}")
+    virtualbox = {"VAGRANT_DEFAULT_PROVIDER": "virtualbox"}
+    assert folder.up(**virtualbox) == (
+        "lab: VirtualBox makes no host-only network 10.77.77.0/24: choose one within"
+        " 192.168.56.0/21, or write the line `* 10.77.77.0/24` into"
+        f" {folder.bin}/networks.conf"
+    )
+    (folder.bin / "networks.conf").write_text("* 10.0.0.0/8\n")
+    # VirtualBox keeps it from one lab to the next.
+    (folder.bin / "ip").write_text("#!/bin/sh\necho '10.77.77.0/24 dev vboxnet0 scope link'\n")
+    assert folder.up(**virtualbox) == ""
+    assert folder.written["provider"] == "virtualbox"
+    (folder.bin / "vms").write_text(f'"lab-one" {{{ID}}}\n')
+    said = "lab: virtualbox has a machine 'lab-one' that is not this folder's"
+    assert folder.up(**virtualbox).startswith(said)
 
 
 @pytest.mark.parametrize("asked", [["--provider=libvirt"], ["one", "--provider", "libvirt"]])
