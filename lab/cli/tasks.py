@@ -118,7 +118,7 @@ def deploy(context: Context, mode: str = "") -> None:
 def plan(context: Context, mode: str = "", commands: bool = False) -> None:
     """Show what `fab up` would do on each node and why (-H NODE, --mode: `fab deploy`); do nothing.
 
-    `fab deploy` does of it what concerns the web and the balancers.
+    `fab deploy` does of it what concerns the web, the balancers and the registry.
     """
     lab, services = _chosen(context, mode)
     whole = not mode and not isinstance(context, Connection)
@@ -289,7 +289,7 @@ def trace(context: Context, identity: str) -> None:
 
 @task(help={"into": "the folder that they are written to"})
 def diagram(context: Context, into: str = write.DRAWINGS_FOLDER) -> None:
-    """Draw every mode and the whole lab as lab.yml has them (SVG)."""
+    """Draw every mode and the whole lab as lab.yml has them (SVG); show modes' commands, too."""
     if not into:
         raise LabError(f"--into: '' should be a folder, such as {write.DRAWINGS_FOLDER}")
     drawn = write.draw(load(), FOLDER / into)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config import origins, plain_yaml
-from lab.config.modes import MODES, OVERLAY, ModeName, of_one_node
+from lab.config.modes import MODES, OVERLAY, PROGRAMS, ModeName, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.ports import REGISTRY_PORT, STATISTICS_PORT, UWSGI_PORT, WEB_PORT
 from lab.errors import LabError
@@ -27,8 +27,6 @@ DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
 # What a text is that has a pattern.
 PATTERNS = {"machines.box": "a box's name", "machines.version": "a box's version"}
-
-WEB_PROGRAMS = ("django", "nginx", "allinone")
 
 # As a host's name, and short enough for the names that are made with it.
 NodeName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
@@ -192,7 +190,7 @@ class Topology(Record):
     @property
     def web_limits(self) -> dict[str, Limit]:
         """The limits of the web services' containers."""
-        return {name: getattr(self.limits, name) for name in WEB_PROGRAMS}
+        return {name: getattr(self.limits, name) for name in PROGRAMS}
 
     @property
     def builder(self) -> str:

@@ -24,8 +24,7 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
     The release becomes the lab's current one when it is brought to all of them.
     """
     whole = set(services) == set(lab.topology.web)
-    if not whole and swarm.active(lab):
-        raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
+    swarm.require_whole(lab, services)
     release = prepare(lab)
     # Once, before the first node: the release before has to be able to work with it.
     databases = None

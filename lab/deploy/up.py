@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lab.balancers.balancers import configure, taken_out
+from lab.config.modes import FRONTS
 from lab.context import Lab
 from lab.databases import owners, replace
 from lab.databases.initialize import initialize
@@ -57,10 +58,11 @@ class BringUp:
         together({name: partial(self._make_room_on, name) for name in self.lab.topology.names})
 
     def _make_room_on(self, name: str) -> None:
-        # Of a node that serves, the web goes when its successor comes.
-        web = WEB if name in self.lab.topology.web_nodes else frozenset()
+        # Only the first balancer has port 80 of its node; else the web goes once others serve.
+        first_balancer = self.lab.topology.settings.balancers[0]
+        kept = WEB - FRONTS if name == first_balancer else WEB
         plan = self.lab.plan(self.release, name)
-        remove_unwanted(self.lab.nodes[name], plan, ALL - DATA - web)
+        remove_unwanted(self.lab.nodes[name], plan, ALL - DATA - kept)
 
     def start_databases(self) -> None:
         replace.start(self.lab, self.plans)

@@ -190,7 +190,7 @@ def _static(address: str) -> Page:
 def _within(seconds: float, work: Mapping[Key, Callable[[], Value]]) -> dict[Key, Value]:
     """Does all of it at the same time; what takes longer than `seconds` is left behind.
 
-    Its threads don't keep the program from ending. Unlike lab.progress.together, which waits for
+    Its threads don't keep the program from ending. Unlike engine.progress.together, which waits for
     all: what is only looked at can't be left half done.
     """
     values: dict[Key, Value] = {}

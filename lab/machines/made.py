@@ -71,7 +71,7 @@ def load(name: str) -> Machines:
     try:
         found = Machines.model_validate_json(FILE.read_bytes())
     except FileNotFoundError:
-        missing = f"the lab '{name}' is not up (there is no .lab/{FILE.name}): {WAY}"
+        missing = f"nothing tells of the machines of the lab '{name}' (no .lab/{FILE.name}): {WAY}"
         raise LabError(missing) from None
     except ValidationError:
         raise LabError(f"{FILE} is damaged: {WAY}, which writes it anew") from None

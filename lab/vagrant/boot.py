@@ -34,7 +34,7 @@ def boot(lab: Lab) -> None:
 
     Vagrant refuses where one is not (provision/machines.rb). Raises LabError with what it says.
     """
-    if made_as_wanted(lab) and _all_answer(lab):
+    if made_as_wanted(lab) and all_answer(lab):
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
@@ -85,7 +85,7 @@ def _node_digest(*of: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _all_answer(lab: Lab) -> bool:
+def all_answer(lab: Lab) -> bool:
     try:
         lab.require_up()
         together({name: partial(_expect_address, lab, node) for name, node in lab.nodes.items()})

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Lock
+from typing import Any
 
 from lab.databases import once
 from lab.deploy import static
@@ -25,7 +26,7 @@ from lab.plan.modes import web
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED = json.loads((OBSERVED / "lab-observe.json").read_text())["containers"][0]
 NETWORK = RECORDED["NetworkSettings"]["Networks"]["bridge"]
-# Those of provision/node/files/lab-observe.
+# Those of provision/node/lab_node/observe.py.
 FOLDERS = (
     "/etc/lab/secrets/*",
     "/etc/lab/haproxy",
@@ -116,7 +117,7 @@ class Machine:
     """
 
     name: str
-    world: object
+    world: Any
     containers: dict[str, Standing] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)

@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from lab.cli import program
-from lab.config.paths import FOLDER
+from lab.config.paths import FOLDER, SSH_CONFIG
 from lab.engine import ssh
 from lab.engine.progress import say
 from lab.engine.ssh import Node, RemoteError
@@ -192,7 +192,7 @@ def test_the_way_to_the_nodes_that_may_not_be_read_is_named(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(paramiko.SSHConfig, "from_path", refuse)
-    with pytest.raises(RemoteError, match=f"^{ssh.SSH_CONFIG}: Permission denied: "):
+    with pytest.raises(RemoteError, match=f"^{SSH_CONFIG}: Permission denied: "):
         Node("ubuntu1")
 
 

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -73,9 +75,26 @@ def test_no_program_waits_for_the_import_of_types():
     assert done.stdout == "\n"
 
 
+@dataclass
+class Provision:
+    """Runs functions of the provisioner on a machine below a folder; returns what it then has."""
+
+    text: str
+    root: Path
+    sources: Path
+
+    def __call__(self):
+        script = f"{self.text}\ninstall_files\nremove_former_programs"
+        subprocess.run(("bash", "-c", script), check=True)
+        return {
+            f"/{path.relative_to(self.root)}": (path.stat().st_mode & 0o777, path.read_text())
+            for path in self.root.rglob("*")
+            if path.is_file()
+        }
+
+
 @pytest.fixture
 def provision(tmp_path):
-    """Runs functions of the provisioner on a machine below a folder; returns what it then has."""
     root, sources = tmp_path / "root", tmp_path / "sources"
     places = {
         "/usr/local": f"{root}/usr/local",
@@ -91,16 +110,7 @@ def provision(tmp_path):
     for folder in ("usr/local/sbin", "etc/systemd/system", "etc/sysctl.d"):
         (root / folder).mkdir(parents=True)
 
-    def run():
-        subprocess.run(("bash", "-c", f"{text}\ninstall_files\nremove_former_programs"), check=True)
-        return {
-            f"/{path.relative_to(root)}": (path.stat().st_mode & 0o777, path.read_text())
-            for path in root.rglob("*")
-            if path.is_file()
-        }
-
-    run.root, run.sources = root, sources
-    return run
+    return Provision(text, root, sources)
 
 
 @pytest.fixture

@@ -353,13 +353,14 @@ def test_a_virtual_machine_is_no_container(file):
     assert made.load("lab").container("one") == ""
 
 
+UNTOLD = "nothing tells of the machines of the lab 'lab' (no .lab/machines.json): run `make up`"
 DAMAGED = "FILE is damaged: run `make up`, which writes it anew"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "the lab 'lab' is not up (there is no .lab/machines.json): run `make up`"),
+        (None, UNTOLD),
         ("", DAMAGED),
         ('{"name": "lab", "prov', DAMAGED),
         ("[]", DAMAGED),
@@ -420,7 +421,8 @@ DELIVERED = {
 )
 def test_machines_are_as_wanted_or_not(file, change, environment, image, wanted):
     file.write_text(json.dumps(DELIVERED))
-    text = TEXT.replace(*change, 1) if change else TEXT
+    old, new = change or ("", "")
+    text = TEXT.replace(old, new, 1)
     assert (text != TEXT) == (change is not None)
     assert made.as_wanted(topology.load(text, environment), image) == wanted
 
@@ -451,7 +453,7 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
         file.write_text(text)
     ran = []
     monkeypatch.setattr(boot, "_node_digest", lambda *_: "TAG\n")
-    monkeypatch.setattr(boot, "_all_answer", lambda _: answer)
+    monkeypatch.setattr(boot, "all_answer", lambda _: answer)
     monkeypatch.setattr(boot, "_vagrant", lambda *arguments: ran.append(*arguments) or ())
     monkeypatch.setattr(boot, "SSH_CONFIG", file.with_name("ssh_config"))
     monkeypatch.setattr(Lab, "nodes", {})
