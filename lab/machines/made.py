@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config.paths import FOLDER
-from lab.config.topology import NodeSettings, Record, Topology
+from lab.config.topology import MachineSettings, NodeSettings, Record, Topology
 from lab.errors import LabError
 
 FILE = FOLDER / ".lab" / "machines.json"
@@ -24,6 +24,7 @@ class MadeFrom(Record):
     subnet: str
     builder: str
     nodes: dict[str, NodeSettings]
+    machines: MachineSettings | None = None
     image: str
 
 
@@ -90,6 +91,7 @@ def as_wanted(topology: Topology, image: str) -> bool:
         subnet=str(topology.subnet),
         builder=topology.builder,
         nodes=topology.settings.nodes,
+        machines=topology.settings.machines,
         image=image,
     )
     try:

@@ -14,7 +14,7 @@ from lab.context import Lab
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
-from lab.machines import made
+from lab.machines import failure, made
 from lab.secrets.private import write
 
 PROVISIONED = "/etc/lab/provisioned"
@@ -26,7 +26,7 @@ MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
 # What ours says meanwhile; all else that begins so is why it ends.
-OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing|fetching) .*)")
 
 
 def boot(lab: Lab) -> None:
@@ -127,7 +127,7 @@ def _vagrant(*arguments: str) -> Iterator[str]:
     if process.returncode != 0:
         if lines and lines[-1].startswith("lab: "):
             raise LabError(lines[-1].removeprefix("lab: "))
-        last = "\n".join([line for line in lines if line][-6:])
         raise LabError(
-            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n{last}"
+            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n"
+            f"{failure.end_of(lines)}"
         )

@@ -207,7 +207,10 @@ class Folder:
             **more,
         }
         # How much room this machine has is another matter.
-        program = f"require './provision/lab'; def Lab.check_room; end; Lab.check('{command}')"
+        program = (
+            f"ARGV.replace(%w[{command}]); require './provision/lab';"
+            f" def Lab.check_room; end; Lab.check('{command}')"
+        )
         done = subprocess.run(
             (ruby.RUBY, "-e", program),
             cwd=self.path,
@@ -325,19 +328,6 @@ def test_nothing_is_written_but_by_up(folder, command):
     assert not folder.file.exists()
 
 
-def test_virtual_machines_are_written_as_they_are_wanted(folder):
-    folder.has(known=("one", "two"))
-    assert folder.check(provider="libvirt") == ""
-    box = {"image": "bento/ubuntu-24.04", "volumes": []}
-    assert folder.written == WRITTEN | {
-        "provider": "libvirt",
-        "machines": {"one": ONE | box, "two": TWO | box},
-    }
-    assert not (folder.bin / "asked").exists()
-    folder.has(known=("one", "two", "three"))
-    assert folder.check(provider="libvirt") == f"lab: {REMOVED.format('three')}"
-
-
 def test_a_folder_that_can_t_be_written_to_is_named(folder):
     folder.has()
     folder.file.parent.touch()
@@ -441,8 +431,9 @@ DELIVERED = {
         (None, {"LAB_SUBNET": "192.168.57.0/24"}, "TAG", False),
         (None, {"LAB_NAME": "two"}, "TAG", False),
         (None, {}, "NEW", False),
+        (("builder: ubuntu1", "machines: {cpus: 4}\nbuilder: ubuntu1"), {}, "TAG", False),
     ],
-    ids=["same", "else", "memory", "host", "added", "builder", "subnet", "name", "image"],
+    ids=["same", "else", "memory", "host", "added", "builder", "subnet", "name", "image", "cpus"],
 )
 def test_machines_are_as_wanted_or_not(file, change, environment, image, wanted):
     file.write_text(json.dumps(DELIVERED))
@@ -494,10 +485,11 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
             "removed; caches stay in Docker's volumes lab-builder and lab-registry",
         ),
         (json.dumps(WRITTEN | {"machines": {"two": TWO}}), "removed"),
+        (json.dumps(WRITTEN | {"provider": "libvirt", "machines": {"two": TWO}}), "removed"),
         # Its folder's .lab is lost.
         (None, "removed"),
     ],
-    ids=["with caches", "without", "not written"],
+    ids=["with caches", "without", "virtual", "not written"],
 )
 def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     file, monkeypatch, capsys, text, said
@@ -505,7 +497,7 @@ def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     folder = file.parent.parent
     (folder / "bin").mkdir()
     for program in ("vagrant", "docker"):
-        (folder / "bin" / program).write_text("#!/bin/sh\n")
+        (folder / "bin" / program).write_text('#!/bin/sh\n: >"$0-asked"\n')
         (folder / "bin" / program).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}/bin", prepend=os.pathsep)
     for module in (destroy, ownership):
@@ -515,3 +507,5 @@ def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     destroy.destroy(Lab(LAB))
     assert capsys.readouterr().err.rstrip("\n").endswith(f" {said}")
     assert list(file.parent.iterdir()) == []
+    # Docker is no business of virtual machines.
+    assert (folder / "bin" / "docker-asked").exists() == ("libvirt" not in (text or ""))
