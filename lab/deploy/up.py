@@ -16,7 +16,7 @@ from lab.deploy.building import start_registry
 from lab.deploy.changes import changes
 from lab.deploy.history import conclude
 from lab.deploy.publishing import Publishing, source_release
-from lab.engine.apply import remove_unwanted
+from lab.engine.apply import introduce, remove_unwanted
 from lab.engine.progress import phase, say, together
 from lab.plan.plans import ALL, DATA, WEB
 from lab.release.images import IMAGES, WEB_IMAGES
@@ -30,6 +30,7 @@ def bring_up(lab: Lab, services: tuple[WebService, ...] = ()) -> Release:
     becomes the current one once it is on all of them.
     """
     release = source_release(lab, lab.current_release())
+    introduce_new(lab, release)
     with phase("registry"):
         start_registry(lab, release)
     up = BringUp(lab, release, services or lab.topology.web)
@@ -43,6 +44,19 @@ def bring_up(lab: Lab, services: tuple[WebService, ...] = ()) -> Release:
     up.tidy()
     conclude(lab, release, up.services, up.left)
     return release
+
+
+def introduce_new(lab: Lab, release: Release) -> None:
+    """Brings the nodes that run nothing yet what they need to pull.
+
+    Not the others: what serves until its turn comes needs the firewall of before.
+    """
+
+    def look(name: str) -> None:
+        if not lab.nodes[name].observe().running:
+            introduce(lab.nodes[name], lab.plan(release, name))
+
+    together({name: partial(look, name) for name in lab.topology.names})
 
 
 class BringUp:

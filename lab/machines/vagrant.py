@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from lab.config.paths import FOLDER, REPORTS
 from lab.errors import LabError
+from lab.machines import failure
 
 # Vagrant dies of a folder with an é where the locale's characters are ASCII's alone.
 ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
@@ -47,7 +48,7 @@ def vagrant(*arguments: str) -> Iterator[str]:
     if process.returncode != 0:
         if lines and lines[-1].startswith("lab: "):
             raise LabError(lines[-1].removeprefix("lab: "))
-        last = "\n".join([line for line in lines if line][-6:])
         raise LabError(
-            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n{last}"
+            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n"
+            f"{failure.end_of(lines)}"
         )

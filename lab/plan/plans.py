@@ -16,6 +16,7 @@ WEB = web.SERVICES
 ALL = REGISTRY | DATA | BALANCER | WEB
 
 FIREWALL_FILE = "/etc/lab/firewall"
+NAMES_FILE = "/etc/lab/hosts"
 
 
 def plan(site: Site, node: str) -> Plan:
@@ -41,6 +42,7 @@ def plan(site: Site, node: str) -> Plan:
 def _files(site: Site, node: str) -> tuple[File, ...]:
     return (
         File(FIREWALL_FILE, render.firewall(site.topology, node)),
+        File(NAMES_FILE, render.names(site.topology)),
         *registry_trust(site.secrets, site.topology.registry),
     )
 

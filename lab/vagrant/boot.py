@@ -21,7 +21,7 @@ MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
 # What ours says meanwhile; all else that begins so is why it ends.
-OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing|fetching) .*)")
 
 
 def boot(lab: Lab) -> None:

@@ -274,9 +274,10 @@ class World:
         self.virtual_address = LAB.virtual_address
         self.tags = dict.fromkeys(images.IMAGES, "1")
         self.registry, self.swarm = Registry(self), Swarm(self)
-        self.machines = {name: Machine(name, self) for name in LAB.names}
+        self.machines, self.nodes = {}, {}
+        for name in LAB.names:
+            self.boot(name)
         self.haproxy = {name: HAProxy(self, name) for name in LAB.names}
-        self.nodes = {name: FakeNode(machine) for name, machine in self.machines.items()}
         self.never_healthy, self.broken, self.lacking = set(), set(), ()
         self.stale, self.without_files = set(), set()
         self._holder, self._noticed, self._copies = "", {}, {}
@@ -298,6 +299,10 @@ class World:
     @property
     def lab(self):
         return Lab(self.topology)
+
+    def boot(self, name):
+        self.machines[name] = Machine(name, self)
+        self.nodes[name] = FakeNode(self.machines[name])
 
     def machine(self, name):
         return self.machines[name]

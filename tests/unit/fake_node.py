@@ -20,6 +20,7 @@ from typing import Any
 from lab.databases import once
 from lab.deploy import static
 from lab.engine import memory, steps
+from lab.engine.apply import FOLLOW
 from lab.engine.ssh import CHANGING, FRESH, UNPACK, Node
 from lab.plan.modes import web
 
@@ -388,7 +389,7 @@ def run_options(words):
 
 HANDLERS = {
     ("lab-observe",): Machine._observe,
-    ("lab-firewall",): Machine._nothing,
+    FOLLOW: Machine._nothing,
     ("lab-build",): Machine._build,
     ("lab-hand-over",): Machine._hand_over,
     ("lab-give-address",): Machine._give_address,

@@ -30,7 +30,7 @@ BORNE = "a (b)'s $HOME #é [f]{g}*;&=,!|<>`@+? "
 def test_a_folder_that_not_every_tool_bears_is_refused_before_anything_is_made(tmp_path, name):
     folder = tmp_path / name
     (folder / "provision").mkdir(parents=True)
-    for script in ("host.sh", "own"):
+    for script in ("host.sh", "own", "provider"):
         shutil.copy2(FOLDER / "provision" / script, folder / "provision" / script)
     # Of no use, so that a check which lets the folder pass installs nothing.
     python = tmp_path / "bin" / "python3"

@@ -35,8 +35,8 @@ main()
 PROGRAMS = [
     *("lab-ask-cassandra", "lab-base-image", "lab-build", "lab-examine", "lab-firewall"),
     *("lab-follow", "lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
-    *("lab-lock", "lab-logs", "lab-observe", "lab-reach", "lab-sample", "lab-small-disk"),
-    "lab-trace",
+    *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-reach", "lab-sample"),
+    *("lab-small-disk", "lab-trace"),
 ]
 INSTALLED = {
     "/usr/local/sbin": (0o755, PROGRAMS),
@@ -49,10 +49,18 @@ INSTALLED = {
     ),
     "/etc/systemd/system": (
         0o644,
-        ["lab-builder.service", "lab-firewall.service", "lab-follow.service"],
+        [
+            *("lab-builder.service", "lab-firewall.service", "lab-follow.service"),
+            "lab-names.service",
+        ],
     ),
+    "/etc/systemd/resolved.conf.d": (0o644, ["lab.conf"]),
     "/etc/sysctl.d": (0o644, ["lab.conf"]),
 }
+FOLDERS = (
+    *("sbin", "files", "lab_node"),
+    *("etc/systemd/system", "etc/systemd/resolved.conf.d", "etc/sysctl.d"),
+)
 # What makes the node's image, and what Docker is restarted for.
 APART = {"Dockerfile", "init", "packages", "daemon.json"}
 
@@ -159,7 +167,7 @@ def test_the_programs_of_an_earlier_version_go_and_nobody_else_s(machine):
 
 
 def test_caches_of_this_machine_s_python_are_not_installed(provision):
-    for folder in ("sbin", "files", "lab_node", "etc/systemd/system", "etc/sysctl.d"):
+    for folder in FOLDERS:
         (provision.sources / folder).mkdir(parents=True)
         (provision.sources / folder / "lab-base-image").touch()
     (provision.sources / "lab_node" / "one.py").touch()
@@ -169,9 +177,9 @@ def test_caches_of_this_machine_s_python_are_not_installed(provision):
     assert not [path for path in provision() if "pycache" in path]
 
 
-@pytest.mark.parametrize("folder", ["sbin", "lab_node", "etc/systemd/system", "etc/sysctl.d"])
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != "files"])
 def test_a_folder_that_is_not_there_ends_the_provisioner(provision, folder):
-    for name in ("sbin", "files", "lab_node", "etc/systemd/system", "etc/sysctl.d"):
+    for name in FOLDERS:
         (provision.sources / name).mkdir(parents=True)
         (provision.sources / name / "lab-base-image").touch()
     (provision.sources / "lab_node" / "one.py").touch()

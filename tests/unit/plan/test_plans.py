@@ -231,6 +231,15 @@ def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(lab, node, to_u
     ]
 
 
+@pytest.mark.parametrize("node", ["ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4"])
+def test_every_node_is_told_the_names_of_all(node):
+    files = {file.path: file.content for file in plans.plan(SITE, node).files}
+    assert files["/etc/lab/hosts"] == (
+        "192.168.56.11 ubuntu1\n192.168.56.12 ubuntu2\n192.168.56.13 ubuntu3\n"
+        "192.168.56.14 ubuntu4\n"
+    )
+
+
 def test_of_two_djangos_on_a_node_the_firewall_opens_the_one_whose_nginx_is_elsewhere():
     beside = WebService(mode="custom-bridge", django="ubuntu3", nginx="ubuntu3")
     settings = LAB.settings.model_copy(update={"web": (*LAB.web, beside)})
