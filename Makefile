@@ -1,5 +1,5 @@
 # Each target is one step; the work is done by fab, pytest and Vagrant.
-.PHONY: up test test-all check destroy
+.PHONY: up test test-all test-vm check destroy
 
 up: host
 	.venv/bin/fab up
@@ -9,6 +9,9 @@ test: host-test
 
 test-all: host-test
 	provision/own .venv/bin/python -m tests --all
+
+test-vm: environment
+	provision/own .venv/bin/python -m tests --vm
 
 check: environment
 	provision/own .venv/bin/python -m tests --check

@@ -1,14 +1,17 @@
-"""Runs the project's tests: `python -m tests` (make test), `--check` (no lab), `--all`.
+"""Runs the project's tests: `python -m tests` (make test), `--check` (no lab), `--all`, `--vm`.
 
 One pytest run per part, so that what needs no lab fails first and each part says its own result;
 at the end, how long each part took.
 """
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from tests.vm.place import RUN
 
 FOLDER = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
@@ -30,10 +33,21 @@ ALL = (
     (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/live"),
     (PYTHON, "-m", "pytest", "--quiet", "tests/browser"),
 )
+# In this order.
+VM_TESTS = tuple(f"tests/vm/test_{name}.py" for name in ("machines", "docker_provider", "destroy"))
+VM = (
+    (PYTHON, "-m", "tests.vm.prepare"),
+    ("tests/vm/apart", str(RUN), PYTHON, "-m", "pytest", "--quiet", *VM_TESTS),
+)
 
 
 def main(arguments: list[str]) -> int:
-    steps = {(): CHECKS + LAB, ("--check",): CHECKS, ("--all",): CHECKS + ALL}[tuple(arguments)]
+    steps = {
+        (): CHECKS + LAB,
+        ("--check",): CHECKS,
+        ("--all",): CHECKS + ALL,
+        ("--vm",): VM,
+    }[tuple(arguments)]
     took: dict[str, float] = {}
     try:
         for step in steps:
@@ -52,6 +66,9 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
+        if steps == VM:
+            # What the virtual machines lay on.
+            shutil.rmtree(RUN, ignore_errors=True)
         for command, seconds in (took | {"in all": sum(took.values())}).items():
             print(f"{seconds:7.1f} s  {command}", flush=True)
 

@@ -1,0 +1,1 @@
+"""Two nodes as real virtual machines, by libvirt and emulation: `make test-vm`."""
