@@ -30,7 +30,7 @@ NOTHING = "nothing to do: every node is as lab.yml and the sources say"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Announcement:
     """What would be done, where, and the commands that do it, as they would be typed there."""
 
     where: str
@@ -64,7 +64,7 @@ class Seen:
 
 def preview(
     lab: Lab, services: tuple[WebService, ...], *, whole: bool, other_mode: bool = False
-) -> tuple[Line, ...]:
+) -> tuple[Announcement, ...]:
     """In about the order in which it would be done. Empty if there is nothing to do.
 
     whole: as `fab up` does, everything on all nodes; else the web services, as `fab deploy`.
@@ -73,7 +73,11 @@ def preview(
     """
     lab.require_up()
     if whole and not boot.all_answer(lab):
-        return (Line("lab", "have Vagrant bring up what does not answer: more can be told then"),)
+        return (
+            Announcement(
+                "lab", "have Vagrant bring up what does not answer: more can be told then"
+            ),
+        )
     if not whole:
         swarm.require_whole(lab, services)
     if other_mode and not lab.current_release():
@@ -163,70 +167,74 @@ def _left_drained(lab: Lab, found: dict[str, Observation]) -> frozenset[str]:
     return taken_out(lab) if all(h and h.well for h in haproxies) else frozenset()
 
 
-def lines(lab: Lab, seen: Seen) -> Iterator[Line]:
+def lines(lab: Lab, seen: Seen) -> Iterator[Announcement]:
     yield from _of_machines(seen)
     yield from _of_the_lab(lab, seen)
     for node, due in seen.nodes.items():
-        yield from (Line(node, f"write {file.path}") for file in due.files)
-        yield from (Line(node, pull.words, as_typed(pull)) for pull in due.pulls)
+        yield from (Announcement(node, f"write {file.path}") for file in due.files)
+        yield from (Announcement(node, pull.words, as_typed(pull)) for pull in due.pulls)
         if node in seen.files:
             yield _lay(lab, seen, node)
-        yield from (Line(node, step.words, as_typed(step)) for step in due.steps)
+        yield from (Announcement(node, step.words, as_typed(step)) for step in due.steps)
     for nginx in sorted(seen.left):
-        yield Line(nginx, "gets requests again: a task that was cut off left it drained")
+        yield Announcement(nginx, "gets requests again: a task that was cut off left it drained")
     if seen.current and seen.release != seen.current:
-        yield Line("lab", "remove static files and images that neither pages nor releases need")
+        yield Announcement(
+            "lab", "remove static files and images that neither pages nor releases need"
+        )
 
 
-def _of_machines(seen: Seen) -> Iterator[Line]:
+def _of_machines(seen: Seen) -> Iterator[Announcement]:
     if seen.remade:
-        yield Line("lab", "have Vagrant look at the machines: they are not known as lab.yml's")
+        yield Announcement(
+            "lab", "have Vagrant look at the machines: they are not known as lab.yml's"
+        )
     if seen.outdated:
         command = shlex.join(("vagrant", "provision", *seen.outdated))
         what = "provision with what has changed in provision/"
-        yield Line("lab", f"{what}: {', '.join(seen.outdated)}", (command,))
+        yield Announcement("lab", f"{what}: {', '.join(seen.outdated)}", (command,))
 
 
-def _of_the_lab(lab: Lab, seen: Seen) -> Iterator[Line]:
+def _of_the_lab(lab: Lab, seen: Seen) -> Iterator[Announcement]:
     if seen.current is None:
-        yield Line("lab", "make the first release, and start all that it needs")
+        yield Announcement("lab", "make the first release, and start all that it needs")
     elif seen.release != seen.current:
-        yield Line("lab", f"a new release takes the place of {seen.current.name}")
+        yield Announcement("lab", f"a new release takes the place of {seen.current.name}")
     if seen.missing is None:
-        yield Line("lab", "build and push what the registry lacks once it can be asked")
+        yield Announcement("lab", "build and push what the registry lacks once it can be asked")
     elif seen.missing:
         names = ", ".join(f"{name}:{tag}" for name, tag in seen.missing.items())
-        yield Line("lab", f"build, unless the builder has them, and push: {names}")
+        yield Announcement("lab", f"build, unless the builder has them, and push: {names}")
     if not seen.initialized:
-        yield Line("lab", "initialize the databases: no release like this one did so yet")
+        yield Announcement("lab", "initialize the databases: no release like this one did so yet")
     if lab.topology.overlay and (not seen.in_swarm or _stack_changes(seen)):
         yield _stack(lab, seen)
     if seen.in_swarm and not lab.topology.overlay:
         end = (shlex.join(overlay.END),)
-        yield Line("lab", "end the Swarm stack once the web services serve", end)
+        yield Announcement("lab", "end the Swarm stack once the web services serve", end)
 
 
-def _stack(lab: Lab, seen: Seen) -> Line:
+def _stack(lab: Lab, seen: Seen) -> Announcement:
     begin = () if seen.in_swarm else (shlex.join(overlay.init(lab.topology)),)
     joining = "" if seen.in_swarm else "make all nodes one swarm with Django's secrets, and "
     deploy = shlex.join((*overlay.DEPLOY, *overlay.OF_THE_FILE))
-    return Line("lab", f"{joining}bring the web to the Swarm stack", (*begin, deploy))
+    return Announcement("lab", f"{joining}bring the web to the Swarm stack", (*begin, deploy))
 
 
 def _stack_changes(seen: Seen) -> bool:
     return any(f.path == overlay.STACK_FILE for due in seen.nodes.values() for f in due.files)
 
 
-def _lay(lab: Lab, seen: Seen, node: str) -> Line:
+def _lay(lab: Lab, seen: Seen, node: str) -> Announcement:
     site, nginx = lab.site(seen.release), seen.files[node]
     own = web.static_set(site)
     to = "" if nginx == node else f", and rsync them to {nginx}"
     command = shlex.join(web.publish_static(site, own, seen.serving))
     what = f"lay the static files of webapp_static:{own} into its volume{to}"
-    return Line(node, what, (command,))
+    return Announcement(node, what, (command,))
 
 
-def text(found: tuple[Line, ...], *, commands: bool) -> str:
+def text(found: tuple[Announcement, ...], *, commands: bool) -> str:
     """A line each, and its commands below it, or that there is nothing to do."""
     told = []
     for line in found:

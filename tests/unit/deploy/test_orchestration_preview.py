@@ -224,8 +224,10 @@ def test_machines_come_first(world, monkeypatch):
 
 def test_commands_stand_below_what_they_do():
     lines = (
-        preview.Line("ubuntu1", "pull webapp_django:2", ("docker pull --quiet webapp_django:2",)),
-        preview.Line("lab", "make the first release"),
+        preview.Announcement(
+            "ubuntu1", "pull webapp_django:2", ("docker pull --quiet webapp_django:2",)
+        ),
+        preview.Announcement("lab", "make the first release"),
     )
     assert preview.text(lines, commands=False).splitlines() == [
         "ubuntu1   pull webapp_django:2",
