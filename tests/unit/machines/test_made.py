@@ -132,12 +132,7 @@ def test_what_a_container_was_made_with_is_docker_s_to_say():
 
 
 def test_vagrant_refuses_a_machine_that_is_to_be_made_with_something_else():
-    program = """
-    require './provision/machines'
-    wanted, all = given
-    puts JSON.generate(all.map { |made| Machines.refusal(made, wanted) })
-    """
-    found = ruby.ask(program, [{"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS]])
+    found = ruby.refusals({"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS])
     assert found == [line for _, line in REFUSALS]
 
 

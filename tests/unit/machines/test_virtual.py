@@ -86,12 +86,7 @@ REFUSALS = [
 
 
 def test_a_machine_of_another_size_is_not_passed_over():
-    program = """
-    require './provision/machines'
-    wanted, all = given
-    puts JSON.generate(all.map { |made| Machines.refusal(made, wanted) })
-    """
-    found = ruby.ask(program, [{"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS]])
+    found = ruby.refusals({"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS])
     assert found == [line for _, line in REFUSALS]
 
 
