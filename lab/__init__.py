@@ -1,1 +1,1 @@
-"""The Python behind the lab's tasks: lab.yml -> Topology -> plan -> commands -> remote."""
+"""The Python behind the lab's tasks: lab.yml -> Topology -> plan -> difference -> steps -> SSH."""

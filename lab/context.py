@@ -13,10 +13,10 @@ from socket import gethostname
 from lab.config import topology
 from lab.config.paths import FOLDER, RESTORING, SSH_CONFIG
 from lab.config.topology import Topology
-from lab.engine.progress import interrupt, together
+from lab.engine.progress import interrupt, say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError, user
-from lab.machines import ownership
+from lab.machines import ownership, ssh_settings
 from lab.plan import plans
 from lab.plan.modes import overlay
 from lab.plan.records import Plan
@@ -28,6 +28,8 @@ from lab.secrets import secrets
 # Tasks that may change a lab whose data are not all there: one ends that, one leaves them alone.
 BESIDE_A_HALF_RESTORE = ("restore", "verify-backup")
 
+
+NO_RELEASE = "no release is on all web nodes yet: run `fab deploy`"
 
 # What of this folder leads to the nodes.
 WAY = (FOLDER / ".lab", SSH_CONFIG, FOLDER / ".lab" / "login_key", secrets.SECRETS)
@@ -74,8 +76,12 @@ class Lab:
         except FileNotFoundError:
             raise LabError("ip: not found: run `make up`, which installs it (iproute2)") from None
         if route.returncode != 0 or " via " in route.stdout:
-            raise LabError(f"the lab '{self.topology.name}' is not up: run `make up`")
+            raise LabError(f"the lab '{self.topology.name}' is not up: {ssh_settings.WAY}")
         _require_readable()
+        if due := ssh_settings.due():
+            say("lab", f"vagrant ssh-config {' '.join(due)}")
+            ssh_settings.renew(due)
+        ssh_settings.require_some(self.topology.name)
 
     def _require_known(self) -> None:
         """Raises LabError where nothing here leads to the nodes, and Docker, which would know
@@ -83,7 +89,9 @@ class Lab:
 
         With a way to them the nodes answer themselves: who may not use Docker may use the lab.
         """
-        if not SSH_CONFIG.exists() and (why := ownership.unanswered()):
+        if SSH_CONFIG.exists() or ssh_settings.virtual():
+            return
+        if why := ownership.unanswered():
             raise LabError(
                 f"the lab '{self.topology.name}' is not up from here, and whether another folder"
                 f" has it can't be told: Docker does not answer ({why}):"
@@ -152,7 +160,7 @@ class Lab:
         """The current release. Raises LabError if there is none yet."""
         release = self.current_release()
         if release is None:
-            raise LabError("there is no release yet: run `fab up`")
+            raise LabError(NO_RELEASE)
         return release
 
     def as_of(self, release: Release) -> Lab:

@@ -1,8 +1,10 @@
 #!/usr/bin/env -S bash -p
-# Makes this machine able to run the lab: packages, a Docker engine, the Python tools in .venv.
+# Makes this machine able to run the lab: packages, what the lab's provider needs (a Docker engine, or
+# libvirt), the Python tools in .venv.
 # Does nothing where nothing is missing.
 # usage: host.sh [test | environment]   (test: also a browser; environment: .venv alone)
 set -euo pipefail
+"$(dirname "$0")/provider" bears
 [ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
 cd "$(dirname "$0")/.."
 
@@ -10,6 +12,7 @@ DOCKER_SOCKET=/var/run/docker.sock
 DOCKERD_PID=/var/run/docker.pid
 DOCKERD_LOG=/var/log/lab-dockerd.log
 DOCKERD_SECONDS=60
+LIBVIRTD_SECONDS=30
 UV_VERSION=0.13.9
 
 fail() {
@@ -21,35 +24,41 @@ has() {
   command -v "$1" >/dev/null 2>&1
 }
 
-# As lab.rb's `provider` decides, but for libvirt: who wants that sets VAGRANT_DEFAULT_PROVIDER, or
-# gets Docker on top.
-provider() {
-  if [ -n "${VAGRANT_DEFAULT_PROVIDER:-}" ]; then
-    echo "$VAGRANT_DEFAULT_PROVIDER"
-  elif has VBoxManage && [ -e /dev/vboxdrv ]; then
-    echo virtualbox
-  else
-    echo docker
-  fi
-}
-
 # The packages, as Debian names them, whose programs are not there.
-missing_packages() { # test, environment or nothing
+missing_packages() { # provider, or none for .venv alone; test or nothing
   python3 -c 'import ensurepip' 2>/dev/null || printf '%s ' python3-venv
-  [ "${1:-}" != environment ] || return 0
-  [ "$(provider)" != docker ] || missing_docker_packages
+  case $1 in
+    none) return ;;
+    docker) missing_docker_packages ;;
+    libvirt) missing_libvirt_packages ;;
+  esac
   has vagrant || printf '%s ' vagrant
   has wrk || printf '%s ' wrk
   has rsync || printf '%s ' rsync
   has ssh || printf '%s ' openssh-client
   has ip || printf '%s ' iproute2
-  [ "${1:-}" != test ] || has chromium || printf '%s ' chromium fonts-noto-color-emoji
+  [ "${2:-}" != test ] || has chromium || printf '%s ' chromium fonts-noto-color-emoji
 }
 
 missing_docker_packages() {
   docker_answers || has dockerd || printf '%s ' docker.io iptables
   has docker || printf '%s ' docker-cli
   has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+}
+
+missing_libvirt_packages() {
+  has libvirtd || printf '%s ' libvirt-daemon-system
+  has virsh || printf '%s ' libvirt-clients
+  has qemu-img || printf '%s ' qemu-utils
+  case $(uname -m) in
+    aarch64 | arm64) has qemu-system-aarch64 || printf '%s ' qemu-system-arm qemu-efi-aarch64 ;;
+    *) has qemu-system-x86_64 || printf '%s ' qemu-system-x86 ;;
+  esac
+  # Debian's plugin is for Debian's Vagrant.
+  case $(readlink -f "$(command -v vagrant)") in
+    /opt/*) ;;
+    *) [ -e /usr/share/vagrant-plugins/plugins.d/vagrant-libvirt.json ] || printf '%s ' vagrant-libvirt ;;
+  esac
 }
 
 has_candidate() { # package
@@ -126,6 +135,28 @@ start_daemon() {
   fi
 }
 
+# What its packages leave to do.
+start_libvirt() {
+  libvirt_answers && return
+  [ "$(id -u)" = 0 ] || fail "libvirtd does not answer: start it, or run this as root"
+  echo "lab: starting libvirtd"
+  if [ -d /run/systemd/system ]; then
+    systemctl start libvirtd
+  else
+    virtlogd --daemon || true
+    libvirtd --daemon
+  fi
+  local deadline=$((SECONDS + LIBVIRTD_SECONDS))
+  until libvirt_answers; do
+    [ $SECONDS -lt $deadline ] || fail "libvirtd does not answer after $LIBVIRTD_SECONDS s: run \`libvirtd\` to see why"
+    sleep 0.5
+  done
+}
+
+libvirt_answers() {
+  virsh --connect "${LIBVIRT_DEFAULT_URI:-qemu:///system}" uri >/dev/null 2>&1
+}
+
 make_environment() {
   install_tools
   [ "$(readlink .venv/bin/fab)" = ../../provision/fab ] || ln -sfn ../../provision/fab .venv/bin/fab
@@ -191,11 +222,17 @@ check_folder() {
 
 main() {
   check_folder
+  local provider=none
+  [ "${1:-}" = environment ] || provider=$(provision/provider which)
   # shellcheck disable=SC2046  # a list of words
-  install_packages $(missing_packages "${1:-}")
+  install_packages $(missing_packages "$provider" "${1:-}")
   make_environment &
   local environment=$!
-  [ "${1:-}" = environment ] || [ "$(provider)" != docker ] || start_docker
+  case $provider in
+    docker) start_docker ;;
+    libvirt) start_libvirt ;;
+    virtualbox) provision/provider works virtualbox ;;
+  esac
   wait $environment
 }
 

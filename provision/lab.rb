@@ -9,6 +9,7 @@ require 'shellwords'
 require_relative 'machines'
 require_relative 'ownership'
 require_relative 'settings'
+require_relative 'virtual'
 
 module Lab
   FOLDER = File.expand_path('..', __dir__)
@@ -26,9 +27,10 @@ module Lab
   SUBNET = ENV.fetch('LAB_SUBNET', SETTINGS.fetch('subnet'))
   KEY = File.join(FOLDER, '.lab', 'login_key')
   MACHINES = File.join(FOLDER, '.lab', 'machines.json')
+  PROVIDER = File.join(FOLDER, 'provision/provider')
+  PROVIDERS = %w[docker virtualbox libvirt].freeze
+  NETWORKS_CONF = '/etc/vbox/networks.conf'
   LABELLED = ['--filter', "label=lab.name=#{NAME}"].freeze
-
-  BOX = 'bento/ubuntu-24.04'
 
   # What a node takes when the lab is busy (docs/measurements.md), with some room. Its `memory` in
   # lab.yml is a limit that it does not come near.
@@ -51,13 +53,16 @@ module Lab
   # What a node's machine is called by its provider, and made with.
   def machine(name)
     node = NODES.fetch(name)
-    { 'name' => "#{NAME}-#{name}", 'address' => address(node), 'memory' => node.fetch('memory'),
-      'image' => docker? ? node_image : BOX, 'volumes' => docker? ? volumes(name) : [], 'hosts' => hosts }
+    described = { 'name' => "#{NAME}-#{name}", 'address' => address(node), 'memory' => node.fetch('memory') }
+    return described.merge('image' => node_image, 'volumes' => volumes(name)) if docker?
+
+    described.merge('cpus' => cpus, 'box' => box.to_s, 'volumes' => [])
   end
 
   # What of lab.yml, the environment and the node image machines are made from.
   def made_from
-    { 'subnet' => SUBNET, 'builder' => SETTINGS.fetch('builder'), 'nodes' => NODES, 'image' => image_digest }
+    from = { 'subnet' => SUBNET, 'builder' => SETTINGS.fetch('builder'), 'nodes' => NODES, 'image' => image_digest }
+    SETTINGS.key?('machines') ? from.merge(SETTINGS.slice('machines')) : from
   end
 
   def address(node) = host_address(node.fetch('host'))
@@ -68,18 +73,36 @@ module Lab
 
   # -- the provider -------------------------------------------------------------------------------
 
-  # Vagrant's own choice may be libvirt where no libvirtd runs, so look at what would work.
+  # Vagrant's own choice may be one that does not work. Only `up` makes machines; all else is done to
+  # those that are there.
   def provider
-    return 'virtualbox' if executable?('VBoxManage') && File.exist?('/dev/vboxdrv')
-    return 'libvirt' if Vagrant.has_plugin?('vagrant-libvirt') && File.writable?('/dev/kvm') &&
-                        File.writable?('/run/libvirt/libvirt-sock')
-
-    'docker'
+    @provider ||= command == 'up' ? chosen : PROVIDERS.find { |one| ids(one).any? } || ENV['VAGRANT_DEFAULT_PROVIDER'] || 'docker'
   end
 
-  def docker? = ENV['VAGRANT_DEFAULT_PROVIDER'] == 'docker'
+  def command = ARGV.find { |argument| !argument.start_with?('-') }
 
-  def executable?(command) = ENV['PATH'].split(':').any? { |folder| File.executable?(File.join(folder, command)) }
+  # Ends the program, whose words are on standard error already, if there is none.
+  def chosen
+    output, status = Open3.capture2(PROVIDER, 'which', *asked_provider)
+    status.success? ? output.strip : exit(1)
+  end
+
+  def asked_provider
+    ARGV.each_with_index.filter_map { |word, at| word == '--provider' ? ARGV[at + 1] : word[/\A--provider=(.*)/, 1] }.last(1)
+  end
+
+  def docker? = provider == 'docker'
+
+  # -- virtual machines ---------------------------------------------------------------------------
+
+  def machines = SETTINGS.fetch('machines', {})
+
+  def cpus = machines.fetch('cpus', Virtual::CPUS)
+
+  def box(of = provider) = Virtual.box(machines, of, Virtual.architecture)
+
+  # Vagrant before 2.4 takes whatever architecture a box comes in.
+  def architectures? = Gem::Version.new(Vagrant::VERSION) >= Gem::Version.new('2.4')
 
   # -- what the shell provisioner gets ------------------------------------------------------------
 
@@ -91,7 +114,7 @@ module Lab
   end
 
   def environment(node)
-    { 'LAB_ADDRESS' => address(node), 'LAB_PROVIDER' => ENV['VAGRANT_DEFAULT_PROVIDER'],
+    { 'LAB_ADDRESS' => address(node),
       'LAB_HOSTS' => hosts.map { |name, address| "#{address}=#{name}" }.join(','),
       'LAB_PROVISION_DIGEST' => provision_digest }
   end
@@ -126,8 +149,7 @@ module Lab
          --label lab.name=#{NAME} --label lab.folder=#{FOLDER} --label lab.subnet=#{SUBNET}
          --network #{NAME} --ip #{wanted['address']} --network-alias #{name}
          --memory #{wanted['memory']}m --publish 127.0.0.1::22
-         --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro] +
-      wanted['hosts'].flat_map { |host, ip| ['--add-host', "#{host}:#{ip}"] }
+         --volume #{login_key}.pub:/etc/ssh/lab_login_key.pub:ro]
   end
 
   # --privileged where the machine allows it, else the same but for what it refuses.
@@ -189,7 +211,7 @@ module Lab
 
   def check(command)
     if command == 'up'
-      docker? ? preflight : check_removed
+      docker? ? preflight : preflight_virtual
       describe
     elsif docker? && %w[destroy halt provision reload resume suspend].include?(command)
       check_docker if command == 'destroy'
@@ -212,6 +234,18 @@ module Lab
     replace_strangers
     build_node_image
     create_network
+  end
+
+  def preflight_virtual
+    check_folder
+    check_works
+    check_removed
+    check_own_machines
+    check_names
+    check_virtual_network
+    check_remade
+    check_memory
+    check_box
   end
 
   def check_folder
@@ -271,9 +305,11 @@ module Lab
     end
   end
 
-  # What the machines that are there were made with; of virtual machines nobody is asked.
+  # What the machines that are there were made with.
   def made
-    ids = docker? ? ids('docker').invert : {}
+    return made_virtual unless docker?
+
+    ids = ids('docker').invert
     return {} if ids.empty?
 
     # Not by its status: one of them may be gone.
@@ -321,7 +357,7 @@ module Lab
 
   # Those of another lab are replaced, and made as they are wanted.
   def check_remade
-    refusal = strangers.any? ? nil : Machines.refusal(made, wanted)
+    refusal = docker? && strangers.any? ? nil : Machines.refusal(made, wanted)
     abort "lab: #{refusal}" if refusal
   end
 
@@ -364,7 +400,11 @@ module Lab
       abort "lab: LAB_SUBNET #{SUBNET} overlaps #{subnet} of Docker's network '#{network['Name']}': " \
             'choose another /24, for example LAB_SUBNET=192.168.57.0/24'
     end
-    own = own_network ? subnets(own_network) : []
+    check_routes(own_network ? subnets(own_network) : [])
+  end
+
+  # own: the subnets that the lab's own network leads to.
+  def check_routes(own)
     output, = Open3.capture2('ip', '-4', '-o', 'route')
     route = output.lines.find do |line|
       # Before it may stand what kind of route it is: unreachable, blackhole.
@@ -429,11 +469,136 @@ module Lab
     ok or abort "lab: Docker could not create the network '#{NAME}': #{output.strip}"
   end
 
+  # -- before virtual machines are made -----------------------------------------------------------
+
+  # Only a box of lab.yml's may say that its machines are emulated; those that are there came up.
+  def check_works
+    emulated = machines.key?('box') || ids(provider).any? ? ['emulated'] : []
+    system(PROVIDER, 'works', provider, *emulated) or exit 1
+  end
+
+  # What a program of the provider's answers, in English; nil if it fails.
+  def ask(*command)
+    output, _, status = Open3.capture3({ 'LC_ALL' => 'C' }, *command)
+    output if status.success?
+  end
+
+  def virsh(*arguments) = ask('virsh', '--connect', ENV.fetch('LIBVIRT_DEFAULT_URI', 'qemu:///system'), *arguments)
+
+  def vboxmanage(*arguments) = ask('VBoxManage', *arguments)
+
+  # What the provider tells of the machines that this folder's Vagrant knows: node -> name and size.
+  def told
+    @told ||= ids(provider).filter_map do |node, id|
+      text = provider == 'libvirt' ? virsh('dominfo', id) : vboxmanage('showvminfo', id, '--machinereadable')
+      text && [node, provider == 'libvirt' ? Virtual.domain(text) : Virtual.vm(text)]
+    end.to_h
+  end
+
+  def made_virtual
+    told.slice(*NODES.keys).to_h do |node, told|
+      box_meta = parsed(File.join(FOLDER, '.vagrant/machines', node, provider, 'box_meta'))
+      [node, Virtual.made(told, box_meta, (parsed(MACHINES) || {}).dig('machines', node) || {}, machine(node))]
+    end
+  end
+
+  # The JSON of a file; nil if it has none.
+  def parsed(file)
+    JSON.parse(File.read(file))
+  rescue SystemCallError, JSON::ParserError
+    nil
+  end
+
+  # One folder keeps one lab.
+  def check_own_machines
+    node, machine = told.find { |name, one| one['name'] != "#{NAME}-#{name}" }
+    return unless node
+
+    abort "lab: this folder has the machine '#{machine['name']}': go on with the LAB_NAME and LAB_SUBNET that it was made with, " \
+          'destroy it first (`make destroy` with these), or use another clone'
+  end
+
+  def check_names
+    there = Virtual.listed(provider, (provider == 'libvirt' ? virsh('list', '--all', '--uuid', '--name') : vboxmanage('list', 'vms')).to_s)
+    name = NODES.keys.map { |node| "#{NAME}-#{node}" }.find { |one| there.key?(one) && !ids(provider).value?(there[one]) }
+    return unless name
+
+    abort "lab: #{provider} has a machine '#{name}' that is not this folder's: boot another lab with " \
+          'LAB_NAME=two LAB_SUBNET=192.168.57.0/24, or remove that machine where it was made'
+  end
+
+  def check_virtual_network
+    management = Virtual::MANAGEMENT.fetch(provider)
+    if overlap?(management, SUBNET)
+      abort "lab: LAB_SUBNET #{SUBNET} overlaps #{management}, by which Vagrant reaches the machines of #{provider}: choose another /24"
+    end
+    provider == 'libvirt' ? check_libvirt_networks : check_host_only
+  end
+
+  # vagrant-libvirt would take another's network of that subnet for the lab's.
+  def check_libvirt_networks
+    networks = virsh('net-list', '--all', '--name').to_s.split.to_h { |name| [name, Virtual.subnets(virsh('net-dumpxml', name).to_s)] }
+    networks.each do |name, subnets|
+      subnet = subnets.find { |one| overlap?(one, SUBNET) }
+      if name == NAME && subnets != [SUBNET]
+        abort "lab: libvirt's network '#{NAME}' has the subnet #{subnets.first || 'none'}, not #{SUBNET}: choose another LAB_NAME, " \
+              "or remove it with `virsh net-destroy #{NAME}` and `virsh net-undefine #{NAME}`"
+      elsif name != NAME && subnet
+        abort "lab: LAB_SUBNET #{SUBNET} overlaps #{subnet} of libvirt's network '#{name}': " \
+              'choose another /24, for example LAB_SUBNET=192.168.57.0/24'
+      end
+    end
+    check_routes(networks.fetch(NAME, []))
+  end
+
+  # VirtualBox keeps host-only networks, and shares one among all machines of its subnet.
+  def check_host_only
+    text = File.exist?(NETWORKS_CONF) ? File.read(NETWORKS_CONF) : nil
+    unless Virtual.host_only?(SUBNET, text)
+      abort "lab: VirtualBox makes no host-only network #{SUBNET}: choose one within #{Virtual::HOST_ONLY}, " \
+            "or write the line `* #{SUBNET}` into #{NETWORKS_CONF}"
+    end
+    interfaces = vboxmanage('list', 'hostonlyifs').to_s.scan(/^IPAddress:\s+(\S+)/).flatten
+    check_routes(interfaces.include?(host_address(1)) ? [SUBNET] : [])
+  end
+
+  def check_memory
+    named = ARGV & NODES.keys
+    nodes = (named.empty? ? NODES.keys : named).reject { |node| told.dig(node, 'running') }
+    free = File.read('/proc/meminfo')[/^MemAvailable:\s+(\d+)/, 1].to_i / 1024
+    refusal = Virtual.shortage(nodes.to_h { |node| [node, NODES[node]['memory']] }, free)
+    abort "lab: #{refusal}" if refusal
+  end
+
+  # Once, and before anything is made: Vagrant would do it for each machine, and while it makes them.
+  def check_box
+    return if ids(provider).keys & NODES.keys == NODES.keys
+
+    box or abort "lab: no box is known for #{provider} on #{Virtual.architecture}: name one in lab.yml (machines: {box: NAME})"
+    return if box_there?
+
+    $stderr.puts "lab: fetching the box #{box} for #{provider}"
+    version = box.version ? ['--box-version', box.version] : []
+    # Elsewhere, or it would read this Vagrantfile.
+    output, status = Open3.capture2e({ 'VAGRANT_CWD' => nil }, 'vagrant', 'box', 'add', box.name, '--provider', provider, *version, chdir: '/')
+    return if status.success?
+
+    why = output[/^Error: (.*)/, 1] || output.lines.first.to_s.strip
+    abort "lab: the box #{box} can't be had for #{provider} (#{why}): add it with `vagrant box add`, or name another in lab.yml " \
+          '(machines: {box: NAME})'
+  end
+
+  # As Vagrant keeps boxes: NAME/VERSION/PROVIDER, since 2.4 NAME/VERSION/ARCHITECTURE/PROVIDER.
+  def box_there?
+    boxes = File.join(ENV.fetch('VAGRANT_HOME', File.join(Dir.home, '.vagrant.d')), 'boxes', box.name.gsub('/', '-VAGRANTSLASH-'))
+    Dir.glob("#{box.version || '*'}/{,*/}#{provider}/metadata.json", base: boxes).any?
+  end
+
   # -- what the tasks read ------------------------------------------------------------------------
 
   # Before the machines are made: who is cut off meanwhile brings them up again.
   def describe
-    text = "#{JSON.pretty_generate(Machines.description(NAME, ENV['VAGRANT_DEFAULT_PROVIDER'], made_from, made, wanted))}\n"
+    text = "#{JSON.pretty_generate(Machines.description(NAME, provider, made_from, made, wanted))}\n"
     return if File.exist?(MACHINES) && File.read(MACHINES) == text
 
     FileUtils.mkdir_p(File.dirname(MACHINES), mode: 0o700)

@@ -3,16 +3,38 @@
 # Expects provision/node in /tmp/lab-node, extra certificate authorities in /tmp/lab-authorities, and
 #   LAB_ADDRESS           the node's address on the lab's network
 #   LAB_HOSTS             ADDRESS=NAME of every node, comma-separated
-#   LAB_PROVIDER          docker, virtualbox or libvirt
 #   LAB_PROVISION_DIGEST  what provision/node-digest printed
 set -euo pipefail
+
+# Seconds: for this machine's address, and for others that use apt: one that has just booted updates itself.
+PATIENCE=600
+
+# Not the shell's to say: who provisions again may have asked it for another provider since.
+is_container() {
+  systemd-detect-virt --quiet --container
+}
+
+# As the node image has it: an upgrade of Docker would restart it at any time.
+stop_upgrades() {
+  systemctl disable --quiet --now apt-daily.timer apt-daily-upgrade.timer
+}
 
 install_packages() {
   local missing
   missing=$(xargs dpkg-query --show --showformat '' < /tmp/lab-node/packages 2>&1 || true)
   [ -n "$missing" ] || return 0
-  apt-get update --quiet=2
-  DEBIAN_FRONTEND=noninteractive xargs apt-get install --yes --quiet=2 --no-install-recommends < /tmp/lab-node/packages
+  update_lists
+  DEBIAN_FRONTEND=noninteractive xargs apt-get install --option "DPkg::Lock::Timeout=$PATIENCE" \
+    --yes --quiet=2 --no-install-recommends < /tmp/lab-node/packages
+}
+
+# No option of apt's waits for this lock.
+update_lists() {
+  local said deadline=$((SECONDS + PATIENCE))
+  until said=$(LC_ALL=C apt-get update --quiet=2 2>&1); do
+    [[ $said == *"Could not get lock"* && $SECONDS -lt $deadline ]] || { echo "$said" >&2; return 1; }
+    sleep 1
+  done
 }
 
 trust_authorities() {
@@ -21,16 +43,17 @@ trust_authorities() {
   update-ca-certificates >/dev/null 2>&1
 }
 
-name_nodes() {
-  # The docker provider's own /etc/hosts names them already.
-  [ "$LAB_PROVIDER" != docker ] || return 0
-  sed -i '/# lab$/d' /etc/hosts
-  tr ',=' '\n ' <<< "$LAB_HOSTS" | sed 's/$/ # lab/' >> /etc/hosts
+wait_for_address() {
+  local deadline=$((SECONDS + PATIENCE))
+  until ip -o -4 address show to "$LAB_ADDRESS" | grep --quiet .; do
+    [ $SECONDS -lt $deadline ] || { echo "no interface has the address $LAB_ADDRESS: see \`ip address\`" >&2; return 1; }
+    sleep 1
+  done
 }
 
 bind_ssh() {
-  # A virtual machine's Vagrant comes in over another interface.
-  [ "$LAB_PROVIDER" = docker ] || return 0
+  # To a virtual machine Vagrant comes by another network.
+  is_container || return 0
   echo "ListenAddress $LAB_ADDRESS" > /etc/ssh/sshd_config.d/lab-address.conf
   systemctl reload ssh
 }
@@ -39,7 +62,8 @@ prepare_folders() {
   install -d /etc/lab /etc/lab/addressed /etc/docker
   install -d -m 0711 /etc/lab/secrets
   echo "$LAB_ADDRESS" > /etc/lab/address
-  echo "$LAB_PROVIDER" > /etc/lab/provider
+  # As the plans have it (lab/plan/render.py), which bring it up to date when lab.yml changes.
+  tr ',=' '\n ' <<< "$LAB_HOSTS" > /etc/lab/hosts
   ip -o -4 address show to "$LAB_ADDRESS" | awk '{print "interface", $2; exit}' > /etc/lab/interface.conf
   # The registry's user (images/registry/Dockerfile).
   install -d -o 10006 -g 10006 -m 0700 /var/cache/lab/registry
@@ -52,6 +76,7 @@ install_files() {
   install -m 0644 -t /usr/local/lib/lab/lab_node /tmp/lab-node/lab_node/*.py
   install -m 0644 -t /etc/systemd/system /tmp/lab-node/etc/systemd/system/*
   install -m 0644 -t /etc/sysctl.d /tmp/lab-node/etc/sysctl.d/*
+  install -D -m 0644 -t /etc/systemd/resolved.conf.d /tmp/lab-node/etc/systemd/resolved.conf.d/*
 }
 
 # The programs that an earlier version of the lab had, and this one has not.
@@ -68,6 +93,10 @@ configure_kernel() {
   sysctl --quiet --load /etc/sysctl.d/lab.conf
 }
 
+quiet_resolver() {
+  ! systemctl is-active --quiet systemd-resolved || systemctl restart systemd-resolved
+}
+
 configure_docker() {
   usermod --append --groups docker vagrant
   if ! cmp --silent /tmp/lab-node/etc/docker/daemon.json /etc/docker/daemon.json; then
@@ -78,7 +107,8 @@ configure_docker() {
 
 start_units() {
   systemctl daemon-reload
-  systemctl enable --quiet docker lab-firewall lab-follow
+  systemctl enable --quiet docker lab-names lab-firewall lab-follow
+  systemctl restart lab-names
   # Not restarted: Docker, which requires it, would be too.
   systemctl reload-or-restart lab-firewall
   systemctl restart lab-follow
@@ -87,14 +117,16 @@ start_units() {
 main() {
   # What is half done is not provisioned, whatever it was before.
   rm -f /etc/lab/provisioned
+  stop_upgrades
   install_packages
   trust_authorities
-  name_nodes
+  wait_for_address
   bind_ssh
   prepare_folders
   install_files
   remove_former_programs
   configure_kernel
+  quiet_resolver
   configure_docker
   start_units
   rm -rf /tmp/lab-node /tmp/lab-authorities

@@ -1,5 +1,5 @@
-# What the Vagrantfile goes by: of lab.yml the nodes, the subnet and the builder, and of the
-# environment LAB_NAME, LAB_SUBNET and LAB_REPLACE. The rest of lab.yml is lab/config/topology.py's.
+# What the Vagrantfile goes by: of lab.yml the nodes, the subnet, the builder and the machines, and of
+# the environment LAB_NAME, LAB_SUBNET and LAB_REPLACE. The rest of lab.yml is lab/config/topology.py's.
 require_relative 'plain_yaml'
 
 module Settings
@@ -12,6 +12,9 @@ module Settings
   BYTE = /(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])/
   PRIVATE = %r{\A(?:10\.#{BYTE}|172\.(?:1[6-9]|2[0-9]|3[01])|192\.168)\.#{BYTE}\.0/24\z}
   DOCKER_POOL = '10.199.'
+  BOX = %r{\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?\z}
+  VERSION = /\A[0-9][0-9A-Za-z.-]{0,31}\z/
+  CPUS = (1..64)
 
   # The settings that a file holds. Ends the program with its mistakes, a line each.
   def self.read(file, environment)
@@ -30,7 +33,8 @@ module Settings
   def self.mistakes(settings, environment)
     return ['lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it'] unless settings.is_a?(Hash)
 
-    in_environment(environment) + of_subnet(settings, environment) + of_nodes(settings['nodes'], settings['builder'])
+    in_environment(environment) + of_subnet(settings, environment) + of_nodes(settings['nodes'], settings['builder']) +
+      of_machines(settings)
   end
 
   def self.in_environment(environment)
@@ -89,5 +93,23 @@ module Settings
     end
   end
 
-  private_class_method :in_environment, :of_subnet, :of_nodes, :of_node, :of_hosts
+  def self.of_machines(settings)
+    return [] unless settings.key?('machines')
+
+    machines = settings['machines']
+    return ['lab.yml: machines: should be a mapping such as {cpus: 2}'] unless machines.is_a?(Hash)
+
+    box, version, cpus = machines.values_at('box', 'version', 'cpus')
+    found = (machines.keys - %w[box version cpus]).map { |key| "lab.yml: machines.#{key}: unknown key: remove it or correct its name" }
+    found << "lab.yml: machines.box: #{box.inspect} should be a box's name" unless box.nil? || text?(box, BOX)
+    found << "lab.yml: machines.version: #{version.inspect} should be a box's version, in quotes" unless version.nil? || text?(version, VERSION)
+    unless cpus.nil? || (cpus.is_a?(Integer) && CPUS.cover?(cpus))
+      found << "lab.yml: machines.cpus: #{cpus.inspect} should be a number from #{CPUS.min} to #{CPUS.max}"
+    end
+    found
+  end
+
+  def self.text?(value, pattern) = value.is_a?(String) && value.match?(pattern)
+
+  private_class_method :in_environment, :of_subnet, :of_nodes, :of_node, :of_hosts, :of_machines, :text?
 end

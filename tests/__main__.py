@@ -21,7 +21,7 @@ CHECKS = (
     (PYTHON, "-m", "ruff", "check", "--quiet", "."),
     (PYTHON, "-m", "mypy"),
     (PYTHON, "-m", "tests.shell"),
-    (PYTHON, "-m", "pytest", "--quiet", "tests/unit"),
+    (PYTHON, "-m", "pytest", "--quiet", "--numprocesses=auto", "tests/unit"),
 )
 LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),

@@ -19,7 +19,7 @@ from lab.cli.arguments import NameOrList
 from lab.config.modes import OVERLAY, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.topology import WebService, load
-from lab.context import Lab
+from lab.context import NO_RELEASE, Lab
 from lab.databases.administrator import CHANGED, administrator_fits
 from lab.databases.initialize import initialize
 from lab.deploy import building, preview, publishing, swarm
@@ -101,12 +101,15 @@ def push(context: Context) -> None:
     }
 )
 def deploy(context: Context, mode: str = "") -> None:
-    """Build, push and bring the current sources to the web nodes (-H NODE: to one)."""
+    """Build, push and bring the current sources to the web nodes (-H NODE: to one).
+
+    The first one starts registry, databases and balancers, too; it needs `vagrant up` alone.
+    """
     lab, services = _chosen(context, mode)
     with lab.changing("deploy"):
-        release = deployment.deploy(lab, services)
+        release = deployment.deploy(lab, services, other_mode=bool(mode))
     say("lab", f"where the time went: {phases()}")
-    say("lab", f"deployed release {release.name}")
+    say("lab", f"deployed release {release.name}: http://{lab.topology.virtual_address}/")
 
 
 @task(
@@ -118,11 +121,12 @@ def deploy(context: Context, mode: str = "") -> None:
 def plan(context: Context, mode: str = "", commands: bool = False) -> None:
     """Show what `fab up` would do on each node and why (-H NODE, --mode: `fab deploy`); do nothing.
 
-    `fab deploy` does of it what concerns the web and the balancers.
+    `fab deploy` does of it what concerns the web, the balancers and the registry.
     """
     lab, services = _chosen(context, mode)
     whole = not mode and not isinstance(context, Connection)
-    print(preview.text(preview.preview(lab, services, whole=whole), commands=commands))
+    found = preview.preview(lab, services, whole=whole, other_mode=bool(mode))
+    print(preview.text(found, commands=commands))
 
 
 @task(help={"to": "a release that `fab releases` lists; else the one that was live before"})
@@ -232,7 +236,7 @@ def status(context: Context, json: bool = False) -> None:  # noqa: A002
     if not json and not administrator_fits(lab):
         print(CHANGED, flush=True)
     if not observed.healthy:
-        raise LabError("; ".join(observed.troubles()) or "there is no release yet: run `fab up`")
+        raise LabError("; ".join(observed.troubles()) or NO_RELEASE)
 
 
 @task(help={"json": "one JSON object on standard output"})
@@ -289,7 +293,7 @@ def trace(context: Context, identity: str) -> None:
 
 @task(help={"into": "the folder that they are written to"})
 def diagram(context: Context, into: str = write.DRAWINGS_FOLDER) -> None:
-    """Draw every mode and the whole lab as lab.yml has them (SVG)."""
+    """Draw every mode and the whole lab as lab.yml has them (SVG); show modes' commands, too."""
     if not into:
         raise LabError(f"--into: '' should be a folder, such as {write.DRAWINGS_FOLDER}")
     drawn = write.draw(load(), FOLDER / into)

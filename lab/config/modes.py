@@ -83,9 +83,10 @@ MODES = {mode.name: mode for mode in _ROWS}
 # of lab.yml describes. So it has no row: nothing that a row says is asked of it.
 OVERLAY = "overlay"
 
-# The programs that have port 80, and those that Django runs in, in one mode or another.
+# The programs that have port 80, those that Django runs in, and all, in one mode or another.
 FRONTS = frozenset(mode.front for mode in _ROWS)
 BACKS = frozenset(mode.back for mode in _ROWS)
+PROGRAMS = tuple(dict.fromkeys(program for mode in _ROWS for program in (mode.back, mode.front)))
 
 
 def of_one_node() -> tuple[str, ...]:

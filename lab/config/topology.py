@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config import origins, plain_yaml
-from lab.config.modes import MODES, OVERLAY, ModeName, of_one_node
+from lab.config.modes import MODES, OVERLAY, PROGRAMS, ModeName, of_one_node
 from lab.config.paths import FOLDER
 from lab.config.ports import REGISTRY_PORT, STATISTICS_PORT, UWSGI_PORT, WEB_PORT
 from lab.errors import LabError
@@ -25,12 +25,15 @@ PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 # Docker's networks inside a node (provision/node/etc/docker/daemon.json).
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
-WEB_PROGRAMS = ("django", "nginx", "allinone")
+# What a text is that has a pattern.
+PATTERNS = {"machines.box": "a box's name", "machines.version": "a box's version"}
 
 # As a host's name, and short enough for the names that are made with it.
 NodeName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
 # Every machine's own, whatever its /etc/hosts says.
 NOT_NODES = re.compile(r"localhost|broadcasthost|ip6-.*")
+# As Vagrant's catalogue has them: of somebody, or one of this machine's.
+BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 # MiB: 16 TiB, more than a machine has.
 MOST_MEMORY = 2**24
 HostNumber = Annotated[int, Field(ge=2, le=254)]
@@ -58,6 +61,17 @@ class NodeSettings(Record):
 
     host: HostNumber
     memory: Annotated[int, Field(ge=1024, le=MOST_MEMORY)]
+
+
+class MachineSettings(Record):
+    """What the virtual machines are made of, where lab.yml says it. cpus: cores of each.
+
+    Without a box it is one of provision/virtual.rb's, without a version the newest.
+    """
+
+    box: Annotated[str, Field(pattern=BOX)] | None = None
+    version: Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.-]{0,31}$")] | None = None
+    cpus: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
 class WebService(Record):
@@ -107,6 +121,7 @@ class Settings(Record):
     subnet: str
     virtual_host: HostNumber
     nodes: Annotated[dict[NodeName, NodeSettings], Field(min_length=1)]
+    machines: MachineSettings | None = None
     builder: str
     mysql: Annotated[tuple[str, ...], Field(strict=False)]
     cassandra: Annotated[tuple[str, ...], Field(strict=False)]
@@ -175,7 +190,7 @@ class Topology(Record):
     @property
     def web_limits(self) -> dict[str, Limit]:
         """The limits of the web services' containers."""
-        return {name: getattr(self.limits, name) for name in WEB_PROGRAMS}
+        return {name: getattr(self.limits, name) for name in PROGRAMS}
 
     @property
     def builder(self) -> str:
@@ -325,7 +340,8 @@ def _explain(mistake: Any) -> str:
             " beginning with a letter and not ending with -"
         )
     if mistake["type"] == "string_pattern_mismatch":
-        return f"lab.yml: {key}: {mistake['input']!r} should be HOST:PORT"
+        right = PATTERNS.get(key, "HOST:PORT")
+        return f"lab.yml: {key}: {mistake['input']!r} should be {right}"
     if mistake["type"] == "missing":
         return f"lab.yml: {key}: missing: add it"
     if mistake["type"] == "extra_forbidden":

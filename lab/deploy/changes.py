@@ -25,6 +25,13 @@ class Change(NamedTuple):
     serves: bool
 
 
+def left_behind(
+    lab: Lab, release: Release, services: tuple[WebService, ...]
+) -> tuple[WebService, ...]:
+    """The other web services, as far as they do not run the release."""
+    return tuple(changes(lab, release, tuple(s for s in lab.topology.web if s not in services)))
+
+
 def changes(
     lab: Lab, release: Release, services: tuple[WebService, ...]
 ) -> dict[WebService, Change]:

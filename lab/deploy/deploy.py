@@ -6,27 +6,36 @@ from functools import partial
 
 from lab.balancers.balancers import balance
 from lab.config.topology import WebService
-from lab.context import Lab
+from lab.context import NO_RELEASE, Lab
 from lab.databases import owners
 from lab.databases.initialize import INITIALIZED, initialize, initialized
 from lab.deploy import roll, swarm
-from lab.deploy.history import forget_images, journal, record, recorded
-from lab.deploy.publishing import WEB_IMAGES, prepare
-from lab.engine.progress import interrupted
+from lab.deploy.changes import left_behind
+from lab.deploy.history import conclude, forget_images, journal, record, recorded
+from lab.deploy.publishing import prepare
+from lab.deploy.up import bring_up
+from lab.engine.progress import interrupted, say
 from lab.errors import LabError
 from lab.release import releases
+from lab.release.images import WEB_IMAGES
 from lab.release.releases import Release
 
 
-def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
+def deploy(lab: Lab, services: tuple[WebService, ...], *, other_mode: bool = False) -> Release:
     """Builds and pushes the current sources and brings them to web services, one after another.
 
-    The release becomes the lab's current one when it is brought to all of them.
+    The release becomes the lab's current one when it is on all of them. In a lab that has none
+    yet, all that they need is started first.
+    other_mode: the lab is not wired as lab.yml says, for as long as this release lasts.
     """
-    whole = set(services) == set(lab.topology.web)
-    if not whole and swarm.active(lab):
-        raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
+    swarm.require_whole(lab, services)
+    if not lab.current_release():
+        return _first(lab, services, other_mode=other_mode)
     release = prepare(lab)
+    left = left_behind(lab, release, services)
+    if not left and not other_mode:
+        # Those of earlier deploys have the release already, if perhaps by another name.
+        services = lab.topology.web
     # Once, before the first node: the release before has to be able to work with it.
     databases = None
     if not initialized(lab, release):
@@ -44,13 +53,18 @@ def deploy(lab: Lab, services: tuple[WebService, ...]) -> Release:
         if not interrupted():
             record(lab, release, "failed", str(error).splitlines()[0])
         raise
-    if whole:
-        record(lab, release, "live")
-        owners.take_over(lab, release)
+    conclude(lab, release, services, left)
+    if lab.current_release() == release:
         forget_images(lab)
-    else:
-        record(lab, release, "one node", ", ".join(service.nginx for service in services))
     return release
+
+
+def _first(lab: Lab, services: tuple[WebService, ...], *, other_mode: bool) -> Release:
+    if other_mode:
+        raise LabError(f"--mode: {NO_RELEASE}")
+    what = "registry, databases and balancers are built and started first, where they are not there"
+    say("lab", f"no release is on all web nodes yet: {what}")
+    return bring_up(lab, services)
 
 
 def rollback(lab: Lab, name: str) -> Release:

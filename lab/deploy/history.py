@@ -6,13 +6,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
+from lab.config.topology import WebService
 from lab.context import Lab
-from lab.deploy.publishing import WEB_IMAGES
+from lab.databases import owners
 from lab.engine.difference import forgettable
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
 from lab.release import releases
+from lab.release.images import WEB_IMAGES
 from lab.release.releases import JournalEntry, Outcome, Release
 
 # Releases whose images a node keeps, the live one among them.
@@ -31,11 +33,37 @@ def record(lab: Lab, release: Release, outcome: Outcome, detail: str = "") -> No
     lab.builder.feed(line, "tee", "--append", releases.JOURNAL)
 
 
+def conclude(
+    lab: Lab, release: Release, services: tuple[WebService, ...], left: tuple[WebService, ...]
+) -> None:
+    """Notes what became of a release that these web services run now.
+
+    left: those that do not. On all of them it is the current release from now on.
+    """
+    if set(services) == set(lab.topology.web):
+        record(lab, release, "live")
+        owners.take_over(lab, release)
+        return
+    record(lab, release, "one node", ", ".join(service.nginx for service in services))
+    if left:
+        nodes = dict.fromkeys(node for one in left for node in (one.django, one.nginx))
+        way = f"`fab -H {next(iter(nodes))} deploy`, or `fab deploy` for all"
+        say("lab", f"{release.name} is not on {', '.join(nodes)} yet: {way}")
+
+
+def begun(lab: Lab) -> Release | None:
+    """The release that was last brought to some nodes, if nothing else was tried since."""
+    last = journal(lab)[-1:]
+    with suppress(LabError):
+        return recorded(lab, last[0].release) if last and last[0].outcome == "one node" else None
+    return None
+
+
 def history(lab: Lab) -> str:
     """The releases as a table."""
     current = lab.current_release()
-    names = lab.builder.run("ls", releases.RELEASES_FOLDER).split() if current else []
-    known = [recorded(lab, n.removesuffix(".json")) for n in names if n.endswith(".json")]
+    _, names, _ = lab.builder.attempt("ls", releases.RELEASES_FOLDER)
+    known = [recorded(lab, n.removesuffix(".json")) for n in names.split() if n.endswith(".json")]
     return releases.table(known, journal(lab), current.name if current else "")
 
 

@@ -10,12 +10,11 @@ from types import TracebackType
 from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.deploy.building import build, built_lacks, missing, push, send_sources, start_registry
+from lab.deploy.history import begun
 from lab.engine.progress import interrupt, phase, say
 from lab.release import images, releases
-from lab.release.images import IMAGES
+from lab.release.images import IMAGES, WEB_IMAGES
 from lab.release.releases import Release
-
-WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone", "webapp_static")
 
 
 class Publishing:
@@ -61,11 +60,15 @@ class Publishing:
 def source_release(
     lab: Lab, current: Release | None, only: tuple[str, ...] = tuple(IMAGES)
 ) -> Release:
-    """The release that the sources make: new tags for some images, the current ones for others."""
+    """The release that the sources make: new tags for some images, the current ones for others.
+
+    It is the one that some nodes have already, if nothing was edited since.
+    """
     tags = images.tags()
     kept = {n: t for n, t in current.tags.items() if n not in only} if current else {}
+    known = [one for one in (current, begun(lab)) if one]
     return releases.next_release(
-        current, tags | kept, lab.topology, datetime.now(UTC), source_commit()
+        known, tags | kept, lab.topology, datetime.now(UTC), source_commit()
     )
 
 

@@ -49,7 +49,7 @@ def bring(
         # Not before: a server that moved still serves, and HAProxy's old process ignores drains.
         work: dict[str, Callable[[], object]] = {
             "balancers": partial(configure, lab, release),
-            "static files": partial(static.prune, lab),
+            "static files": partial(static.prune, lab, lab.topology.web),
         }
         together(work)
     if in_swarm:
@@ -170,10 +170,12 @@ class Roll:
 
 
 def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
-    """Brings the nodes of services back to the current release; what to raise then."""
+    """Brings the nodes of services back to the current release, if any; what to raise then."""
+    current = lab.current_release()
+    if not current:
+        return error
     say("lab", f"{str(error).splitlines()[0]}")
     try:
-        current = lab.require_release()
         _bring_back(lab.as_of(current), current, _nodes(changed))
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")

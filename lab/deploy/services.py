@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from lab.config.modes import MODES
+from lab.config.modes import FRONTS, MODES
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static, swarm
@@ -14,18 +14,16 @@ from lab.engine.progress import say, together
 from lab.plan.plans import WEB
 from lab.release.releases import Release
 
-DJANGO, FRONT = frozenset({"django"}), frozenset({"nginx", "allinone"})
 
-
-def start(lab: Lab, release: Release, *, in_swarm: bool) -> None:
-    """Starts all web services at the same time, where none serves."""
+def start(lab: Lab, release: Release, services: tuple[WebService, ...], *, in_swarm: bool) -> None:
+    """Starts web services at the same time, where none serves another release."""
     serving = static.serving(lab)
 
     def start_one(service: WebService) -> None:
         lay(lab, release, service, serving)
         start_service(lab, release, service, in_swarm=in_swarm)
 
-    together({str(i): partial(start_one, service) for i, service in enumerate(lab.topology.web)})
+    together({str(i): partial(start_one, service) for i, service in enumerate(services)})
 
 
 def start_service(
@@ -37,14 +35,14 @@ def start_service(
     seconds: float = HEALTHY_SECONDS,
 ) -> None:
     """Brings one web service to the release: Django, then what has port 80."""
-    halves = [(service.django, DJANGO), (service.nginx, FRONT)]
+    halves = [(service.django, WEB - FRONTS), (service.nginx, FRONTS)]
     # An address that nginx is told is known only once Django has it.
     mode = MODES[service.mode]
     if not (mode.apart or mode.told_address or in_swarm):
         halves = [(service.django, WEB)]
     changed = False
     for name, programs in halves:
-        if in_swarm and programs == FRONT:
+        if in_swarm and programs == FRONTS:
             swarm.vacate(lab, name)
         changed |= settle(lab.nodes[name], lab.plan(release, name), programs, seconds)
     say(where(service), f"{service.mode}: {release.name if changed else 'unchanged'}")

@@ -82,10 +82,10 @@ def _complete(node: Node, name: str) -> bool:
     return node.attempt("sh", "-c", COMPLETE, VOLUME, name)[0] == 0
 
 
-def prune(lab: Lab) -> None:
+def prune(lab: Lab, services: tuple[WebService, ...]) -> None:
     """Removes the files of sets that are gone, once every page names others, from each nginx that
     has them rsynced."""
-    copied = [service for service in lab.topology.web if MODES[service.mode].static_folder]
+    copied = [service for service in services if MODES[service.mode].static_folder]
     together({service.nginx: partial(carry, lab, service) for service in copied})
 
 

@@ -7,30 +7,25 @@ from collections.abc import Callable
 from functools import partial
 
 from lab.config.modes import MODES
-from lab.config.topology import Topology
+from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static
 from lab.engine.apply import apply
 from lab.engine.observation import short_name, unsettled
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node, wait_until
-from lab.engine.steps import Command
 from lab.errors import LabError
 from lab.plan.modes import overlay, web
 from lab.plan.plans import WEB
 from lab.plan.site import Site
 from lab.release.releases import Release
 
-SWARM_PORT, GOSSIP_PORT = 2377, 7946
+GOSSIP_PORT = 7946
 GOSSIP_LISTENERS = ("ss", "--no-header", "--listening", "--tcp", f"sport = {GOSSIP_PORT}")
 GOSSIP_SECONDS = 20
 SETTLED_SECONDS = 120
 # A whole update or its rollback: one task after another, each until it is healthy.
 DEPLOY_SECONDS = 300
-# Run on a manager.
-DEPLOY = ("docker", "stack", "deploy", "--prune", "--resolve-image=never")
-OF_THE_FILE = ("--compose-file", overlay.STACK_FILE, overlay.STACK)
-END = ("docker", "stack", "rm", overlay.STACK)
 DJANGO, NGINX = f"{overlay.STACK}_django", f"{overlay.STACK}_nginx"
 
 
@@ -62,6 +57,12 @@ def deploy(lab: Lab, release: Release, balance: Callable[[], bool]) -> None:
     say("lab", f"overlay: {release.name}")
 
 
+def require_whole(lab: Lab, services: tuple[WebService, ...]) -> None:
+    """Raises LabError if only some web services are meant while the web is a stack of all nodes."""
+    if set(services) != set(lab.topology.web) and active(lab):
+        raise LabError("-H: the web is a Swarm stack of all nodes now: `fab deploy` ends that")
+
+
 def vacate(lab: Lab, name: str) -> None:
     """Has Swarm's nginx leave a node, whose port 80 is free then."""
     if _state(_manager(lab)) != "active":
@@ -75,7 +76,7 @@ def leave(lab: Lab) -> None:
     """Removes the stack and the swarm with all that they brought along."""
     nodes = lab.nodes
     if _state(_manager(lab)) == "active":
-        _manager(lab).run(*END)
+        _manager(lab).run(*overlay.END)
     together({name: partial(_wait_no_tasks, node) for name, node in nodes.items()})
     # One after another: Docker waits for its neighbours to hear that it leaves; if they leave too
     # it gives up, and keeps port 7946 for good (moby issue 31913). The first manager is the last:
@@ -111,22 +112,11 @@ def _form(lab: Lab) -> None:
         strays = [name for name, node in lab.nodes.items() if _state(node) != "inactive"]
         for name in reversed(strays):
             _leave_swarm(lab.nodes[name])
-        first.run(*init(lab.topology))
+        first.run(*overlay.init(lab.topology))
     for name in lab.topology.names:
         if _state(lab.nodes[name]) != "active":
             role = "manager" if name in managers else "worker"
             _join(lab, name, first.run("docker", "swarm", "join-token", "--quiet", role).strip())
-
-
-def init(topology: Topology) -> Command:
-    """Makes the first manager a swarm of one node."""
-    address = topology.address(overlay.managers(topology)[0])
-    return (
-        *("docker", "swarm", "init", "--advertise-addr", address),
-        *("--listen-addr", f"{address}:{SWARM_PORT}"),
-        *("--default-addr-pool", overlay.ADDRESS_POOL),
-        *("--default-addr-pool-mask-length", str(overlay.POOL_MASK)),
-    )
 
 
 def _expect_no_gossip(node: Node) -> None:
@@ -141,10 +131,11 @@ def _expect_no_gossip(node: Node) -> None:
 def _join(lab: Lab, name: str, token: str) -> None:
     """By Docker's own interface: on a command line everybody on the node could read the token."""
     node, own = lab.nodes[name], lab.topology.address(name)
+    first = lab.topology.address(overlay.managers(lab.topology)[0])
     request = {
-        "ListenAddr": f"{own}:{SWARM_PORT}",
+        "ListenAddr": f"{own}:{overlay.SWARM_PORT}",
         "AdvertiseAddr": own,
-        "RemoteAddrs": [f"{lab.topology.address(overlay.managers(lab.topology)[0])}:{SWARM_PORT}"],
+        "RemoteAddrs": [f"{first}:{overlay.SWARM_PORT}"],
         "JoinToken": token,
     }
     node.feed(
@@ -188,7 +179,8 @@ def _deploy_stack(lab: Lab) -> None:
     say(manager.name, "docker stack deploy")
     # Docker's own wait never ends while no node may run nginx yet.
     wait = "false" if manager.observe().stack.get(NGINX, "0/0") != "0/0" else "true"
-    manager.run("timeout", str(DEPLOY_SECONDS), *DEPLOY, f"--detach={wait}", *OF_THE_FILE)
+    command = (*overlay.DEPLOY, f"--detach={wait}", *overlay.OF_THE_FILE)
+    manager.run("timeout", str(DEPLOY_SECONDS), *command)
     _expect_settled(lab)
 
 

@@ -22,6 +22,7 @@ from lab.config.topology import Topology, TopologyError
 from lab.context import Lab
 from lab.doctor.checks import checks, nodes, questions
 from lab.doctor.checks.facts import LATE, Examined, Facts, Page, examined
+from lab.doctor.checks.limits import CONTAINERS, Limits, limits
 from lab.doctor.diagnosis import Check, Failure
 from lab.doctor.status import as_found
 from lab.engine.ssh import Node
@@ -30,9 +31,6 @@ from lab.machines import made
 from lab.release import releases
 from lab.release.images import IMAGES
 from lab.release.releases import Release
-
-# Seconds: for a node's greeting, for one page, for everything.
-GREETING_SECONDS, PAGE_SECONDS, ALL_SECONDS = 3.0, 3.0, 7.0
 
 # Nobody's: Django has to look it up, and finds that nobody is signed in.
 STRANGER = {"Cookie": f"sessionid={'doctor' * 5}"}
@@ -43,7 +41,7 @@ Value = TypeVar("Value")
 
 
 def examine(lab: Lab) -> tuple[Check, ...]:
-    """Every check of the lab. Takes less than ten seconds, whatever hangs."""
+    """Every check of the lab. Takes as long as limits.py allows, whatever hangs."""
     return checks(gather(lab))
 
 
@@ -51,12 +49,13 @@ def gather(lab: Lab) -> Facts:
     lab.require_up()
     # It would print a traceback for each node that does not greet.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    at_once, paths = _at_once(), _paths(lab)
+    at_once, paths, allowed = _at_once(), _paths(lab), _limits(lab)
     asked: dict[tuple[str, str], Callable[[], Examined | Failure | Page]] = {
-        (name, "examine"): partial(_examine, lab, name, paths) for name in lab.topology.names
+        (name, "examine"): partial(_examine, lab, name, paths, allowed)
+        for name in lab.topology.names
     }
-    asked |= _pages(lab.topology)
-    answered = _within(ALL_SECONDS, asked)
+    asked |= _pages(lab.topology, allowed.page)
+    answered = _within(allowed.lab, asked)
     answers: dict[str, Examined | Failure] = {}
     for name in lab.topology.names:
         answer = answered.get((name, "examine"))
@@ -64,6 +63,13 @@ def gather(lab: Lab) -> Facts:
         answers[name] = late if answer is None or isinstance(answer, Page) else answer
     at_once = max(at_once, _at_once())
     return _facts(lab, answers, {k: v for k, v in answered.items() if isinstance(v, Page)}, at_once)
+
+
+def _limits(lab: Lab) -> Limits:
+    """Those of containers where nothing says what the machines are."""
+    with suppress(LabError, OSError):
+        return limits(made.load(lab.topology.name).provider)
+    return CONTAINERS
 
 
 def _at_once() -> float:
@@ -112,11 +118,13 @@ def _paths(lab: Lab) -> tuple[str, ...]:
     )
 
 
-def _examine(lab: Lab, name: str, paths: tuple[str, ...]) -> Examined | Failure:
-    commands = questions.commands(lab.topology, name, paths)
-    asked = json.dumps({"commands": commands, "inside": questions.inside(lab.topology, name)})
+def _examine(lab: Lab, name: str, paths: tuple[str, ...], allowed: Limits) -> Examined | Failure:
+    commands = questions.commands(lab.topology, name, paths, allowed)
+    inside = questions.inside(lab.topology, name, allowed)
+    seconds = {"seconds": allowed.command, "all_seconds": allowed.node}
+    asked = json.dumps({"commands": commands, "inside": inside, **seconds})
     sent = time.time()
-    with closing(Node(name, greeting_seconds=GREETING_SECONDS)) as node:
+    with closing(Node(name, greeting_seconds=allowed.greeting)) as node:
         try:
             told = node.run("lab-examine", asked)
         except LabError as error:
@@ -143,25 +151,28 @@ def _state(container: str) -> str:
     return ""
 
 
-def _pages(topology: Topology) -> dict[tuple[str, str], Callable[[], Page]]:
+def _pages(topology: Topology, seconds: float) -> dict[tuple[str, str], Callable[[], Page]]:
     """What a browser would ask for, of each nginx and of the virtual address."""
     pages: dict[tuple[str, str], Callable[[], Page]]
-    pages = {("", "site"): partial(_page, topology.virtual_address, "/accounts/login/")}
+    page, static = partial(_page, seconds), partial(_static, seconds)
+    pages = {("", "site"): partial(page, topology.virtual_address, "/accounts/login/")}
     for name in topology.names:
         address = topology.address(name)
-        pages[name, "nginx"] = partial(_page, address, "/nginx_health")
-        pages[name, "page"] = partial(_page, address, "/posts/list", STRANGER)
-        pages[name, "static"] = partial(_static, address)
+        pages[name, "nginx"] = partial(page, address, "/nginx_health")
+        pages[name, "page"] = partial(page, address, "/posts/list", STRANGER)
+        pages[name, "static"] = partial(static, address)
     return pages
 
 
-def _page(address: str, path: str, headers: Mapping[str, str] | None = None) -> Page:
-    connection = HTTPConnection(address, WEB_PORT, timeout=PAGE_SECONDS)
+def _page(
+    seconds: float, address: str, path: str, headers: Mapping[str, str] | None = None
+) -> Page:
+    connection = HTTPConnection(address, WEB_PORT, timeout=seconds)
     try:
         connection.connect()
     except TimeoutError:
         # Not the lateness of a busy machine: whatever a program does, its kernel connects.
-        return Page(0, f"no connection within {PAGE_SECONDS:g} s")
+        return Page(0, f"no connection within {seconds:g} s")
     except OSError as error:
         return Page(0, error.strerror or str(error))
     try:
@@ -177,11 +188,11 @@ def _page(address: str, path: str, headers: Mapping[str, str] | None = None) -> 
         connection.close()
 
 
-def _static(address: str) -> Page:
+def _static(seconds: float, address: str) -> Page:
     """The first file that the sign-in page names and nginx does not have, or else that page."""
-    page = _page(address, "/accounts/login/")
+    page = _page(seconds, address, "/accounts/login/")
     for path in dict.fromkeys(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)):
-        file = _page(address, path)
+        file = _page(seconds, address, path)
         if file.status != 200:
             return Page(file.status, f"{path}: {file.said}", page.release)
     return Page(page.status, f"/accounts/login/: {page.said}", page.release)
@@ -190,7 +201,7 @@ def _static(address: str) -> Page:
 def _within(seconds: float, work: Mapping[Key, Callable[[], Value]]) -> dict[Key, Value]:
     """Does all of it at the same time; what takes longer than `seconds` is left behind.
 
-    Its threads don't keep the program from ending. Unlike lab.progress.together, which waits for
+    Its threads don't keep the program from ending. Unlike engine.progress.together, which waits for
     all: what is only looked at can't be left half done.
     """
     values: dict[Key, Value] = {}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from lab.config.paths import FOLDER
-from lab.context import Lab
+from lab.context import NO_RELEASE, Lab
 from lab.doctor.status import status
 from lab.errors import LabError
 
@@ -17,6 +17,8 @@ def verify(lab: Lab) -> None:
     The tests expect what lab.yml says: a node that was given another mode has to be back first.
     """
     observed = status(lab)
+    if observed.release is None:
+        raise LabError(f"verify: {NO_RELEASE}")
     if changed := [name for name in lab.topology.names if observed.changed_web(name)]:
         raise LabError(
             f"verify: {', '.join(changed)}: not in the mode or release of the last `fab deploy`:"

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from lab.config.modes import MODES, OVERLAY
 from lab.config.topology import Topology, TopologyError, WebService
-from lab.deploy import swarm
 from lab.drawings import diagram
 from lab.engine.difference import difference
 from lab.engine.observation import Observation
@@ -54,8 +53,8 @@ def _of_stack(topology: Topology) -> str:
     joining = f"the others join it by Docker's interface, {' and '.join(others)} as managers"
     lines = (
         f"# on {first}; {joining}",
-        wrapped(shlex.join(swarm.init(topology))),
-        wrapped(shlex.join((*swarm.DEPLOY, *swarm.OF_THE_FILE))),
+        wrapped(shlex.join(overlay.init(topology))),
+        wrapped(shlex.join((*overlay.DEPLOY, *overlay.OF_THE_FILE))),
     )
     return "\n".join(lines)
 

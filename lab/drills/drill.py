@@ -13,6 +13,7 @@ from functools import partial
 from itertools import count
 from threading import Event
 
+from lab.config.modes import BACKS
 from lab.config.paths import REPORTS
 from lab.context import Lab
 from lab.deploy import swarm
@@ -32,7 +33,6 @@ from lab.drills.targets import targets
 from lab.engine.progress import say, together
 from lab.engine.ssh import wait_until
 from lab.errors import LabError
-from lab.plan.plans import WEB
 
 DRILL_REPORTS = REPORTS / "drills"
 PREFIX = "drill-"
@@ -325,7 +325,7 @@ def forgetting(lab: Lab) -> tuple[Action, ...]:
     """Removes what any drill's users have left."""
     for node in lab.topology.names:
         for running in lab.nodes[node].observe().running:
-            if running.service in WEB and running.service != "nginx":
+            if running.service in BACKS:
                 remove = ("python", "manage.py", "remove_accounts", PREFIX)
                 return (Action(node, ("docker", "exec", running.name, *remove)),)
     raise LabError("drill: no Django runs: `fab up`")

@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
 
-from lab.errors import LabError
+from lab.drills.power import power
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who is hit. machine: the node as a container of this machine, empty if it is none; container:
-    empty if the node as a whole is meant; cpus: what the container may use; peers: whom the node
-    is cut off from."""
+    """Who is hit. container: empty if the node as a whole is meant; cpus: what it may use; peers:
+    whom the node is cut off from; machine: what the node is called by its provider."""
 
     node: str
-    machine: str
     container: str = ""
     cpus: float = 0.0
     peers: tuple[str, ...] = ()
+    provider: str = ""
+    machine: str = ""
 
     def __str__(self) -> str:
         return f"{self.container} on {self.node}" if self.container else self.node
@@ -66,19 +66,6 @@ def shell(target: Target, script: str, *arguments: str) -> tuple[Action, ...]:
 
 def _on_container(script: str) -> Make:
     return lambda target: shell(target, script, target.container)
-
-
-def _machine(*argv: str) -> Make:
-    return lambda target: (Action("", (*argv, _container_of(target))),)
-
-
-def _container_of(target: Target) -> str:
-    if not target.machine:
-        raise LabError(
-            f"drill: {target.node} is no container of this machine, and nothing else"
-            " can be killed or paused here"
-        )
-    return target.machine
 
 
 # A container that nobody stopped is not stopped by its start, nor one that nobody paused.
@@ -203,18 +190,23 @@ exit 1
 # Not the last command's status: whether it runs no more.
 GIVE_MEMORY = f"systemctl stop {HOG_UNIT} 2> /dev/null || ! systemctl is-active {HOG_UNIT}"
 
-UNFREEZE = """
-if [ "$(docker inspect --format '{{.State.Paused}}' "$1")" = true ]; then docker unpause "$1"; fi
-"""
+
+def _cut_power(target: Target) -> tuple[Action, ...]:
+    return (Action("", power(target.provider, target.machine).cut),)
+
+
+def _freeze(target: Target) -> tuple[Action, ...]:
+    return (Action("", power(target.provider, target.machine).freeze),)
+
+
+def _thaw(target: Target) -> tuple[Action, ...]:
+    return (Action("", power(target.provider, target.machine).thaw),)
+
 
 OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     # As a person would bring it up again, whatever else is down.
-    "off": ("lost power", _machine("docker", "kill"), lambda _: (Action("", ("vagrant", "up")),)),
-    "frozen": (
-        "froze",
-        _machine("docker", "pause"),
-        lambda target: (Action("", ("sh", "-c", UNFREEZE, "sh", _container_of(target))),),
-    ),
+    "off": ("lost power", _cut_power, lambda _: (Action("", ("vagrant", "up")),)),
+    "frozen": ("froze", _freeze, _thaw),
     "docker-restarted": (
         "had its Docker daemon restarted",
         lambda target: shell(target, "systemctl restart docker"),

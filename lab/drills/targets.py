@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from lab.balancers.balancers import holder
 from lab.config.modes import BACKS, FRONTS
@@ -45,8 +46,9 @@ def _node(lab: Lab, name: str) -> Target:
     if name not in lab.topology.settings.balancers:
         # A balancer may be asked there by everybody, this machine included.
         others.append(lab.topology.virtual_address)
-    machine = made.load(lab.topology.name).container(name)
-    return Target(name, machine, peers=tuple(others))
+    machines = made.load(lab.topology.name)
+    machine = machines.called(name)
+    return Target(name, peers=tuple(others), provider=machines.provider, machine=machine)
 
 
 def _container(lab: Lab, node: str, service: str) -> Target:
@@ -56,5 +58,5 @@ def _container(lab: Lab, node: str, service: str) -> Target:
     for container in planned:
         if container.service in names:
             whole = _node(lab, node)
-            return Target(node, whole.machine, container.name, container.limit.cpus, whole.peers)
+            return replace(whole, container=container.name, cpus=container.limit.cpus)
     raise LabError(f"{node}: lab.yml has no {service} there")

@@ -16,6 +16,9 @@ from lab.plan.records import Plan
 HEALTHY_SECONDS = 240
 HOPELESS_RESTARTS = 5
 
+# What has the node follow its own files.
+FOLLOW = ("sh", "-ec", "lab-names; lab-firewall")
+
 
 def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     """Makes the node run the plan's containers of some services. Returns whether it had to act.
@@ -24,6 +27,11 @@ def apply(node: Node, plan: Plan, services: frozenset[str]) -> bool:
     """
     changed, _ = _applied(node, plan, services)
     return changed
+
+
+def introduce(node: Node, plan: Plan) -> None:
+    """Brings the node what it has whatever it runs: all names, its firewall, the registry's CA."""
+    apply(node, plan, frozenset())
 
 
 def settle(
@@ -54,8 +62,8 @@ def _apply(node: Node, plan: Plan, services: frozenset[str]) -> tuple[bool, bool
 
 def _carry_out(node: Node, due: Difference) -> None:
     node.put(due.files)
-    # Also when its file is as it was: a task that was cut off may have written it and no more.
-    node.run("lab-firewall")
+    # Also when they are as they were: a task that was cut off may have written them and no more.
+    node.run(*FOLLOW)
     _pull(node, due.pulls)
     go_on()
     for step in due.steps:

@@ -14,6 +14,7 @@ from lab.engine.steps import (
     CreateNetwork,
     CreateVolume,
     Pull,
+    Readdress,
     Reload,
     Remove,
     RemoveFolder,
@@ -155,7 +156,7 @@ def _start(container: Container, found: Observation, started: set[str]) -> Step 
     if news:
         return Reload(container, "what it reads has changed")
     if reason := _told_wrongly(container, running, found, started):
-        return Start(container, reason)
+        return Readdress(container, reason)
     return None
 
 
@@ -178,7 +179,7 @@ def _told_wrongly(
         return ""
     name = container.addressed.container
     if name in started:
-        return f"{name} is started before it, and may get another address"
+        return f"{name} may get another address"
     other = found.containers.get(name)
     return "" if other and running.told == other.address else f"{name} has another address"
 

@@ -13,6 +13,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TypeVar
@@ -20,7 +21,11 @@ from typing import TypeVar
 from fabric import Config, Connection
 from invoke.exceptions import CommandTimedOut
 from paramiko import Channel, SSHConfig
-from paramiko.ssh_exception import SSHException
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    NoValidConnectionsError,
+    SSHException,
+)
 
 from lab.config.paths import SSH_CONFIG
 from lab.engine import memory
@@ -29,6 +34,7 @@ from lab.engine.observation import Observation, observation
 from lab.engine.progress import go_on, shown
 from lab.engine.steps import entered
 from lab.errors import LabError, outside
+from lab.machines import ssh_settings
 from lab.plan.records import File, Plan
 
 POLL_SECONDS = 0.2
@@ -60,18 +66,8 @@ class Node:
     def __init__(self, name: str, greeting_seconds: float = 15) -> None:
         """greeting_seconds: how long sshd may take until it says who it is."""
         self.name = name
-        with _known_way():
-            self._connection = Connection(
-                name,
-                config=_config(),
-                connect_timeout=min(5, greeting_seconds),
-                # The lab's key and no other: a server ends after a few that it does not know.
-                connect_kwargs={
-                    "banner_timeout": greeting_seconds,
-                    "allow_agent": False,
-                    "look_for_keys": False,
-                },
-            )
+        self._connect = partial(_connection, name, greeting_seconds)
+        self._connection = self._connect()
         # Several threads share the connection; one of them opens it.
         self._opening = Lock()
         # One change of this node at a time: observing and acting on it belong together.
@@ -246,7 +242,7 @@ class Node:
     def _reaching(self) -> Iterator[None]:
         try:
             with self._opening:
-                self._connection.open()
+                self._open()
             yield
         except CommandTimedOut as error:
             raise RemoteError(
@@ -261,6 +257,18 @@ class Node:
                 f"{self.name}: no answer over SSH ({error or type(error).__name__}):"
                 f" see `vagrant status {self.name}`, bring it up with `make up`"
             ) from error
+
+    def _open(self) -> None:
+        if self._connection.host == self.name:
+            raise RemoteError(f"{self.name}: no machine of it is known here: {ssh_settings.WAY}")
+        try:
+            self._connection.open()
+        except (NoValidConnectionsError, AuthenticationException):
+            # Nobody there, or somebody else.
+            if not ssh_settings.moved(self.name):
+                raise
+            self._connection = self._connect()
+            self._connection.open()
 
 
 def _read(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -308,6 +316,21 @@ def _errors(channel: Channel) -> str:
     return str(channel.makefile_stderr("rb").read().decode(errors="replace"))
 
 
+def _connection(name: str, greeting_seconds: float) -> Connection:
+    with _known_way():
+        return Connection(
+            name,
+            config=_config(),
+            connect_timeout=min(5, greeting_seconds),
+            # The lab's key and no other: a server ends after a few that it does not know.
+            connect_kwargs={
+                "banner_timeout": greeting_seconds,
+                "allow_agent": False,
+                "look_for_keys": False,
+            },
+        )
+
+
 def _config() -> Config:
     """The way to the nodes, whatever the user's own Fabric and SSH are told."""
     # The lazy one reads no file, and the given one keeps it from reading SSH's.
@@ -320,12 +343,14 @@ def _known_way() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise RemoteError(f"{SSH_CONFIG} is missing: the lab is not up: run `make up`") from None
+        raise RemoteError(
+            f"{SSH_CONFIG} is missing: the lab is not up: {ssh_settings.WAY}"
+        ) from None
     except OSError as error:
         raise RemoteError(outside(error)) from None
     # Some of its settings are read as late as they are used.
     except (SSHException, ValueError):
-        raise RemoteError(f"{SSH_CONFIG} is damaged: remove it and run `make up`") from None
+        raise RemoteError(f"{SSH_CONFIG} is damaged: remove it, and it is written anew") from None
 
 
 def _archive(files: tuple[File, ...]) -> bytes:

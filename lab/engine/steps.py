@@ -63,8 +63,7 @@ class CreateVolume:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Of a container that is not there. One that is told another one's address may be: its script
-    replaces it."""
+    """Of a container that is not there."""
 
     container: Container
     reason: str
@@ -72,6 +71,23 @@ class Start:
     @property
     def words(self) -> str:
         return f"start {self.container.name}: {self.reason}"
+
+    @property
+    def commands(self) -> Commands:
+        return (_start(self.container),)
+
+
+@dataclass(frozen=True, slots=True)
+class Readdress:
+    """Has the container told another one's address anew. Its script replaces it only if it was
+    started with another address."""
+
+    container: Container
+    reason: str
+
+    @property
+    def words(self) -> str:
+        return f"readdress {self.container.name}: {self.reason}"
 
     @property
     def commands(self) -> Commands:
@@ -174,6 +190,7 @@ Step = (
     | CreateNetwork
     | CreateVolume
     | Start
+    | Readdress
     | Replace
     | Reload
     | Remove
@@ -304,9 +321,11 @@ def _addressed(container: Container, other: AddressOf) -> tuple[str, str]:
 def as_typed(step: Step) -> tuple[str, ...]:
     """A step's commands as they would be typed on the node; of a script, what it comes to."""
     lines = [shlex.join(command) for command in step.commands]
-    if isinstance(step, Start | Replace) and step.container.addressed:
+    if isinstance(step, Start | Readdress | Replace) and step.container.addressed:
         ask, start = _addressed(step.container, step.container.addressed)
-        lines[-1:] = [f"address=$({ask})", start]
+        gone = shlex.join(("docker", "rm", "--force", step.container.name))
+        away = [gone] if isinstance(step, Readdress) else []
+        lines[-1:] = [f"address=$({ask})", *away, start]
     return tuple(lines)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config.paths import FOLDER
-from lab.config.topology import NodeSettings, Record, Topology
+from lab.config.topology import MachineSettings, NodeSettings, Record, Topology
 from lab.errors import LabError
 
 FILE = FOLDER / ".lab" / "machines.json"
@@ -24,6 +24,7 @@ class MadeFrom(Record):
     subnet: str
     builder: str
     nodes: dict[str, NodeSettings]
+    machines: MachineSettings | None = None
     image: str
 
 
@@ -46,14 +47,19 @@ class Machines(BaseModel):
     made_from: MadeFrom | None
     machines: dict[str, Made] = Field(min_length=1)
 
+    def called(self, node: str) -> str:
+        """What its provider calls a node. Raises LabError for one that is not made yet."""
+        if node not in self.machines:
+            raise LabError(f"{node} is not made yet: {WAY}")
+        return self.machines[node].name
+
     def container(self, node: str) -> str:
         """The node as a container of this machine; empty if it is a virtual machine.
 
         Raises LabError for a node that is not made yet.
         """
-        if node not in self.machines:
-            raise LabError(f"{node} is not made yet: {WAY}")
-        return self.machines[node].name if self.provider == "docker" else ""
+        name = self.called(node)
+        return name if self.provider == "docker" else ""
 
     @property
     def volumes(self) -> tuple[str, ...]:
@@ -70,7 +76,7 @@ def load(name: str) -> Machines:
     try:
         found = Machines.model_validate_json(FILE.read_bytes())
     except FileNotFoundError:
-        missing = f"the lab '{name}' is not up (there is no .lab/{FILE.name}): {WAY}"
+        missing = f"nothing tells of the machines of the lab '{name}' (no .lab/{FILE.name}): {WAY}"
         raise LabError(missing) from None
     except ValidationError:
         raise LabError(f"{FILE} is damaged: {WAY}, which writes it anew") from None
@@ -85,6 +91,7 @@ def as_wanted(topology: Topology, image: str) -> bool:
         subnet=str(topology.subnet),
         builder=topology.builder,
         nodes=topology.settings.nodes,
+        machines=topology.settings.machines,
         image=image,
     )
     try:

@@ -20,12 +20,14 @@ from lab.databases.initialize import initialize, initialized
 from lab.databases.owners import take_over
 from lab.deploy import roll, services, static, swarm
 from lab.deploy.history import record
-from lab.deploy.publishing import WEB_IMAGES, prepare
+from lab.deploy.publishing import prepare
+from lab.engine.observation import Running
 from lab.engine.progress import resume, say
 from lab.errors import LabError
 from lab.matrix import results
 from lab.matrix.results import Measurement, Result
 from lab.plan.plans import WEB
+from lab.release.images import WEB_IMAGES
 from lab.release.releases import Release
 from lab.visitor.client import Client, status_of, wait_ready
 from lab.visitor.journey import Journey, style_sheets
@@ -196,18 +198,23 @@ def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> 
     """Seconds without a static file and without a page while one Django is restarted."""
     _, _, page = client.get("/posts/")
     static = style_sheets(page)[0]
-    node, name = next(
-        (node, running.name)
+    node, command = next(
+        (node, _restarting(running))
         for node in nodes
         for running in lab.nodes[node].observe().running
         if running.service in BACKS
     )
     began = time.monotonic()
     with _asking(address, static) as static_seen, _asking(address, "/uwsgi_health") as page_seen:
-        lab.nodes[node].run("docker", "restart", name)
+        lab.nodes[node].run(*command)
         wait_ready(address)
     ended = time.monotonic()
     return _longest_gap(static_seen, began, ended), _longest_gap(page_seen, began, ended)
+
+
+def _restarting(django: Running) -> tuple[str, ...]:
+    """Swarm starts another task for one that ended, and then takes away what its restart needs."""
+    return ("docker", "stop" if django.mode == OVERLAY else "restart", django.name)
 
 
 def _asking(address: str, path: str) -> AbstractContextManager[list[tuple[float, int]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lab.plan import modes, render, services
+from lab.plan import modes, programs, render
 from lab.plan.modes import overlay, web
 from lab.plan.records import File, Plan
 from lab.plan.site import Site
@@ -16,6 +16,7 @@ WEB = web.SERVICES
 ALL = REGISTRY | DATA | BALANCER | WEB
 
 FIREWALL_FILE = "/etc/lab/firewall"
+NAMES_FILE = "/etc/lab/hosts"
 
 
 def plan(site: Site, node: str) -> Plan:
@@ -24,23 +25,24 @@ def plan(site: Site, node: str) -> Plan:
     settings = topology.settings
     whole = Plan(files=_files(site, node))
     if node == topology.builder and settings.registry is None:
-        whole += services.registry(site, node)
+        whole += programs.registry(site, node)
     if node in settings.mysql:
-        whole += services.mysql(site, node)
+        whole += programs.mysql(site, node)
     if node in settings.cassandra:
-        whole += services.cassandra(site, node)
+        whole += programs.cassandra(site, node)
     if topology.overlay:
         whole += overlay.plan(site, node)
     for service in topology.web_services_of(node):
         whole += modes.plan(site, service, node)
     if node in settings.balancers:
-        whole += services.balancer(site, node)
+        whole += programs.balancer(site, node)
     return whole
 
 
 def _files(site: Site, node: str) -> tuple[File, ...]:
     return (
         File(FIREWALL_FILE, render.firewall(site.topology, node)),
+        File(NAMES_FILE, render.names(site.topology)),
         *registry_trust(site.secrets, site.topology.registry),
     )
 

@@ -66,3 +66,8 @@ def firewall(topology: Topology, node: str) -> str:
         f"{','.join(map(str, ports))} {','.join(peers)} {protocol}\n"
         for ports, peers, protocol in rules
     )
+
+
+def names(topology: Topology) -> str:
+    """What lab-names reads: lines of ADDRESS NAME. As provision/node.sh writes it at first."""
+    return "".join(f"{node.address} {node.name}\n" for node in topology.nodes)

@@ -47,5 +47,5 @@ def secrets_folder(owner: str) -> str:
 
 
 def volume_folder(service: str) -> str:
-    """Where a database's volume (lab/plan/services.py) lies on its node."""
+    """Where a database's volume (lab/plan/programs.py) lies on its node."""
     return f"/var/lib/docker/volumes/{service}_data/_data"

@@ -85,6 +85,8 @@ IMAGES = {
         ),
     )
 }
+# Those of which a deploy brings newer ones.
+WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone", "webapp_static")
 
 # Never part of a release: the application with its own tests, for `make test`.
 TEST_IMAGE = Image(

@@ -87,9 +87,9 @@ def parse_journal(lines: str) -> tuple[JournalEntry, ...]:
 
 
 def next_release(
-    current: Release | None, tags: dict[str, str], topology: Topology, now: datetime, commit: str
+    known: Iterable[Release], tags: dict[str, str], topology: Topology, now: datetime, commit: str
 ) -> Release:
-    """The current release if it is these very tags and this wiring, else a new one.
+    """The first of the known releases that is these very tags and this wiring, else a new one.
 
     A name says when and what: 20261124-0815-3f9c2a is readable, sortable and unique.
     """
@@ -101,8 +101,9 @@ def next_release(
         web=topology.settings.web,
         limits=topology.web_limits,
     )
-    if current and _content(current) == _content(release):
-        return current
+    for one in known:
+        if _content(one) == _content(release):
+            return one
     digest = hashlib.sha256(_content(release).encode()).hexdigest()[:6]
     return release.model_copy(update={"name": f"{now:%Y%m%d-%H%M}-{digest}"})
 

@@ -1,32 +1,27 @@
-"""Boots the machines: Vagrant, and how SSH reaches them."""
+"""Boots the machines and provisions them, by Vagrant."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
 from functools import partial
 
-from lab.config.paths import FOLDER, REPORTS, SSH_CONFIG
+from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError
-from lab.machines import made
-from lab.secrets.private import write
+from lab.machines import made, ssh_settings
+from lab.machines.vagrant import vagrant
 
 PROVISIONED = "/etc/lab/provisioned"
 
-# Vagrant dies of a folder with an é where the locale's characters are ASCII's alone.
-ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
 # What of Vagrant's output tells a user how far it is.
 MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
 # What ours says meanwhile; all else that begins so is why it ends.
-OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing) .*)")
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing|fetching) .*)")
 
 
 def boot(lab: Lab) -> None:
@@ -34,16 +29,16 @@ def boot(lab: Lab) -> None:
 
     Vagrant refuses where one is not (provision/machines.rb). Raises LabError with what it says.
     """
-    if made_as_wanted(lab) and _all_answer(lab):
+    if made_as_wanted(lab) and all_answer(lab):
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
-    for line in _vagrant("up"):
+    for line in vagrant("up"):
         if milestone := MILESTONES.match(line):
             say(milestone[1], line.split(": ", 1)[1].rstrip("."))
         elif own := OWN_MILESTONES.match(line):
             say("lab", own[1])
-    write(SSH_CONFIG, ssh_config(_vagrant("ssh-config")))
+    ssh_settings.renew(lab.topology.names)
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
 
@@ -53,21 +48,11 @@ def made_as_wanted(lab: Lab) -> bool:
     return made.as_wanted(lab.topology, _node_digest("image").strip())
 
 
-def ssh_config(lines: Iterable[str]) -> str:
-    """Vagrant's settings for SSH, without what Ruby or Vagrant may have to warn of.
-
-    Vagrant quotes the key's path only if it has a blank; ssh takes more amiss.
-    """
-    settings = (line for line in lines if line.startswith(("Host ", "  ")))
-    quoted = (re.sub(r'^(\s+IdentityFile )([^"].*)$', r'\1"\2"', line) for line in settings)
-    return "\n".join(quoted) + "\n"
-
-
 def provision(lab: Lab) -> None:
     """Provisions the machines again where what they were provisioned with has changed."""
     if old := outdated(lab):
         say("lab", f"vagrant provision {' '.join(old)}")
-        for _ in _vagrant("provision", *old):
+        for _ in vagrant("provision", *old):
             pass
 
 
@@ -85,7 +70,7 @@ def _node_digest(*of: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _all_answer(lab: Lab) -> bool:
+def all_answer(lab: Lab) -> bool:
     try:
         lab.require_up()
         together({name: partial(_expect_address, lab, node) for name, node in lab.nodes.items()})
@@ -100,34 +85,3 @@ def _expect_address(lab: Lab, node: Node) -> None:
     if found != lab.topology.address(node.name):
         raise LabError(f"{node.name}: has the address {found}")
     node.run("docker", "version", "--format", "{{.Server.Version}}")
-
-
-def _vagrant(*arguments: str) -> Iterator[str]:
-    """Vagrant's output, line by line; all of it also goes to a report."""
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    report = REPORTS / f"vagrant-{arguments[0]}.log"
-    lines: list[str] = []
-    if shutil.which("vagrant") is None:
-        raise LabError("vagrant: not found: run `make up`, which installs it")
-    with (
-        report.open("w") as log,
-        subprocess.Popen(
-            ("vagrant", *arguments),
-            cwd=FOLDER,
-            env=os.environ | ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process,
-    ):
-        for line in process.stdout or ():
-            log.write(line)
-            lines.append(line.rstrip())
-            yield lines[-1]
-    if process.returncode != 0:
-        if lines and lines[-1].startswith("lab: "):
-            raise LabError(lines[-1].removeprefix("lab: "))
-        last = "\n".join([line for line in lines if line][-6:])
-        raise LabError(
-            f"`vagrant {arguments[0]}` failed; all of it is in {report}; its end:\n{last}"
-        )

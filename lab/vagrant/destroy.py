@@ -5,40 +5,49 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from contextlib import suppress
 
 from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.engine.progress import say
 from lab.errors import LabError
-from lab.machines import made, ownership
-from lab.vagrant.boot import ENVIRONMENT
+from lab.machines import failure, made, ownership
+from lab.machines.vagrant import ENVIRONMENT
 
 
 def destroy(lab: Lab) -> None:
-    """Removes nodes, network and secrets; the named volumes with the caches stay."""
+    """Removes nodes, network and secrets; of containers the named volumes with the caches stay."""
     name = lab.topology.name
-    ownership.require_own(name)
+    provider, volumes = _made(name)
+    if provider == "docker":
+        ownership.require_own(name)
     if shutil.which("vagrant") is None:
         raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
-    volumes: tuple[str, ...] = ()
-    with suppress(LabError):
-        volumes = made.load(name).volumes
     command = ("vagrant", "destroy", "--force", "--parallel")
     environment = os.environ | ENVIRONMENT
     done = subprocess.run(
         command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        last = failure.end_of((done.stderr or done.stdout).splitlines()).splitlines()[-1:]
         raise LabError(f"vagrant destroy: {' '.join(last).removeprefix('lab: ')}")
-    _remove_what_vagrant_does_not_know(name)
+    if provider == "docker":
+        _remove_what_vagrant_does_not_know(name)
     for folder in ("secrets", "ca"):
         shutil.rmtree(FOLDER / ".lab" / folder, ignore_errors=True)
     for file in ("ssh_config", "login_key", "login_key.pub", made.FILE.name):
         (FOLDER / ".lab" / file).unlink(missing_ok=True)
     stay = f"; caches stay in Docker's volumes {' and '.join(volumes)}" if volumes else ""
     say("lab", f"removed{stay}")
+
+
+def _made(name: str) -> tuple[str, tuple[str, ...]]:
+    """The provider of the lab's machines, and the volumes that outlive them."""
+    try:
+        machines = made.load(name)
+    except LabError:
+        # It may be one of containers whose .lab is lost.
+        return "docker", ()
+    return machines.provider, machines.volumes
 
 
 def _remove_what_vagrant_does_not_know(name: str) -> None:

@@ -24,7 +24,7 @@ def test_bringing_up_a_lab_that_is_up_touches_no_container(running, capfd):
     bring_up(running)
     assert fingerprint(running) == before
     said = capfd.readouterr().err
-    for word in ("start ", "stop ", "pull ", "build ", "pushed "):
+    for word in ("start ", "replace ", "remove ", "reload ", "pull ", "build ", "pushed "):
         assert word not in said, said
     for service in running.topology.web:
         assert f"{service.mode}: unchanged" in said

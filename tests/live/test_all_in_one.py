@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from lab.deploy.publishing import WEB_IMAGES, prepare
+from lab.deploy.publishing import prepare
 from lab.engine.ssh import wait_until
 from lab.plan.site import secrets_folder
+from lab.release.images import WEB_IMAGES
 from tests.conftest import TOPOLOGY
 
 NAME = "all-in-one-of-a-test"

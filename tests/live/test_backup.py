@@ -19,6 +19,7 @@ from lab.backup import backup as backups
 from lab.backup import dumps, folder, manifest, scratch, snapshots
 from lab.backup import verify as verification
 from lab.backup.verify import verify
+from lab.config.paths import FOLDER
 from lab.databases import mysql
 from lab.databases.once import run_django
 from lab.databases.roles import primary
@@ -221,7 +222,7 @@ def started(*arguments):
     # Tests that run in the background ignore Ctrl-C, and so would the task.
     return subprocess.Popen(
         ("env", "--default-signal=INT", FAB, *arguments),
-        cwd=folder.FOLDER,
+        cwd=FOLDER,
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
@@ -307,8 +308,8 @@ def assert_servers_agree(running):
     executed = mysql.executed(running)
     for name in TOPOLOGY.settings.mysql:
         mysql.wait_executed(running, name, executed)
-    dumps = [dumps.contents(running.nodes[name]) for name in TOPOLOGY.settings.mysql]
-    assert all(found.tables == dumps[0].tables for found in dumps)
+    held = [dumps.contents(running.nodes[name]) for name in TOPOLOGY.settings.mysql]
+    assert all(dump.tables == held[0].tables for dump in held)
     preview = ("nodetool", "repair", "--preview", snapshots.KEYSPACE)
     node = running.nodes[TOPOLOGY.settings.cassandra[0]]
     assert "Previewed data was in sync" in node.run(*snapshots.INSIDE, *preview)

@@ -211,7 +211,7 @@ REST = [
     ("memory short", partial(faults.memory_short, node=D), {f"{D}: memory": "MiB are free"}),
     (
         "a wrong address in /etc/hosts",
-        changed_file(B, "/etc/hosts", f"sed '/ *{A}$/s/^[0-9.]*/192.0.2.1/'"),
+        changed_file(B, "/etc/hosts", f"sed '/ {A} /s/^[0-9.]*/192.0.2.1/'"),
         {f"{B}: names": f"{A} is 192.0.2.1 here"},
     ),
     (

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from lab.config.paths import FOLDER
+from lab.context import Lab
 from lab.databases.roles import primary
 from lab.drills import drill as drills
 from lab.drills import evidence
@@ -25,7 +26,7 @@ from tests.live.support.data_faults import sql
 from tests.live.test_doctor import FAB, wait_well
 from tests.nodes.conftest import ssh
 
-FAULTS = known(drills.Lab(TOPOLOGY))
+FAULTS = known(Lab(TOPOLOGY))
 SHORT = ("balancer-killed", "mysql-primary-killed", "cassandra-paused")
 # Of these one dies, and the others answer each page.
 READS_GO_ON = {

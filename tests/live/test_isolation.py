@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lab.config.modes import FRONTS
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static
-from lab.deploy.services import FRONT
 from lab.deploy.up import bring_up
 from lab.doctor.status import status
 from lab.engine.apply import apply, wait_healthy
@@ -83,15 +83,15 @@ def test_nginx_is_replaced_while_django_runs_on_and_a_request_in_flight_is_finis
             seconds=SLOW_SECONDS / 2,
             advice=lambda _: "nginx's log",
         )
-        assert apply(node, plan, FRONT)
+        assert apply(node, plan, FRONTS)
         status_, _, text = in_flight.result()
     try:
         assert (status_, text) == (200, f"answered after {SLOW_SECONDS} s\n")
-        wait_healthy(node, plan, FRONT)
+        wait_healthy(node, plan, FRONTS)
         assert named(running, NODE, "django") == django_before
         assert named(running, SERVICE.nginx, "nginx")[0] != nginx_before[0]
     finally:
-        apply(node, running.plan(release, SERVICE.nginx), FRONT)
+        apply(node, running.plan(release, SERVICE.nginx), FRONTS)
         wait_ready(ADDRESS)
 
 

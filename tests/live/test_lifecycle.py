@@ -6,9 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from lab.config.paths import FOLDER
 from lab.doctor.status import status
 from lab.visitor.client import wait_ready
 from tests.conftest import TOPOLOGY
+from tests.live.support.second_lab import cloned, docker, fab, free_subnet, vagrant
 
 pytestmark = pytest.mark.long
 SECONDS = 240
@@ -29,49 +28,10 @@ NODE = TOPOLOGY.names[-1]
 OTHERS = "172.30.77.0/24"
 
 
-def vagrant(*arguments, folder=FOLDER, **environment):
-    return in_folder(folder, ("vagrant", *arguments), environment)
-
-
-def fab(*arguments, folder, **environment):
-    return in_folder(folder, (Path(sys.executable).parent / "fab", *arguments), environment)
-
-
-def in_folder(folder, command, environment):
-    """Exit status and output of a command that is not told to replace another folder's lab."""
-    inherited = {name: value for name, value in os.environ.items() if name != "LAB_REPLACE"}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
-
-
-def docker(*arguments):
-    done = subprocess.run(("docker", *arguments), capture_output=True, text=True, check=True)
-    return done.stdout.split()
-
-
 def machine(folder):
     """What the booted node of the lab of a folder is called on this machine."""
     written = json.loads((folder / ".lab" / "machines.json").read_text())
     return written["machines"][NODE]["name"]
-
-
-def docker_subnets():
-    subnets = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
-    found = docker("network", "inspect", "--format", subnets, *docker("network", "ls", "--quiet"))
-    return {ip_network(subnet) for subnet in found}
-
-
-def routes():
-    """Of this machine: network -> what `ip route` says of it."""
-    said = subprocess.run(("ip", "-json", "-4", "route"), capture_output=True, check=True).stdout
-    return {ip_network(one["dst"]): one for one in json.loads(said) if one["dst"] != "default"}
 
 
 def wait_all_well(lab):
@@ -106,21 +66,13 @@ def test_everything_comes_back_after_docker_was_killed_and_started_again(running
 @pytest.fixture(scope="module")
 def second():
     """Name and subnet of a lab beside this one."""
-    taken = docker_subnets() | set(routes()) | {TOPOLOGY.subnet}
-    candidates = (ip_network(f"192.168.{number}.0/24") for number in range(77, 256))
-    free = next(one for one in candidates if not any(one.overlaps(other) for other in taken))
-    return {"LAB_NAME": SECOND, "LAB_SUBNET": str(free)}
+    return {"LAB_NAME": SECOND, "LAB_SUBNET": free_subnet()}
 
 
 @pytest.fixture
 def clone(tmp_path):
     """This project in another folder, as a second clone would have it."""
     return cloned(FOLDER, tmp_path / "someone's (second) clone")
-
-
-def cloned(folder, to):
-    ignored = shutil.ignore_patterns(".git", ".lab", ".vagrant", ".venv", "__pycache__")
-    return shutil.copytree(folder, to, ignore=ignored)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.unit.cli.test_commands import fab
 
 HOLDER = """
 import sys
-from lab.tasks.context import Lab
+from lab.context import Lab
 with Lab().changing("of a test"):
     print("held", flush=True)
     sys.stdin.read()

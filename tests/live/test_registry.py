@@ -7,7 +7,7 @@ from lab.context import Lab
 from lab.deploy.building import BUILDER_SOCKET, start_registry
 from lab.deploy.publishing import Publishing
 from lab.engine.apply import apply, wait_healthy
-from lab.plan import services
+from lab.plan import programs
 from lab.plan.plans import REGISTRY, registry_trust
 from tests.conftest import TOPOLOGY
 
@@ -24,7 +24,7 @@ def other(running, release):
     )
     node = running.nodes[HOST]
     as_ever = running.plan(release, HOST)
-    plan = as_ever + services.registry(running.site(release), HOST, PORT)
+    plan = as_ever + programs.registry(running.site(release), HOST, PORT)
     node.run("install", "-d", "-o", "10006", "-g", "10006", "/var/cache/lab/registry")
     apply(node, plan, REGISTRY)
     wait_healthy(node, plan, REGISTRY)

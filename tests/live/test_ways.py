@@ -13,11 +13,12 @@ import pytest
 from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy.deploy import deploy
-from lab.deploy.publishing import WEB_IMAGES, prepare
+from lab.deploy.publishing import prepare
 from lab.doctor.status import status
 from lab.engine import steps
 from lab.engine.ssh import wait_until
 from lab.plan.modes import web
+from lab.release.images import WEB_IMAGES
 from lab.visitor.client import Client, opener
 from tests.conftest import TOPOLOGY
 from tests.live.support.tunnel import free_port, tunnel

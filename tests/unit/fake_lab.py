@@ -274,9 +274,10 @@ class World:
         self.virtual_address = LAB.virtual_address
         self.tags = dict.fromkeys(images.IMAGES, "1")
         self.registry, self.swarm = Registry(self), Swarm(self)
-        self.machines = {name: Machine(name, self) for name in LAB.names}
+        self.machines, self.nodes = {}, {}
+        for name in LAB.names:
+            self.boot(name)
         self.haproxy = {name: HAProxy(self, name) for name in LAB.names}
-        self.nodes = {name: FakeNode(machine) for name, machine in self.machines.items()}
         self.never_healthy, self.broken, self.lacking = set(), set(), ()
         self.stale, self.without_files = set(), set()
         self._holder, self._noticed, self._copies = "", {}, {}
@@ -298,6 +299,10 @@ class World:
     @property
     def lab(self):
         return Lab(self.topology)
+
+    def boot(self, name):
+        self.machines[name] = Machine(name, self)
+        self.nodes[name] = FakeNode(self.machines[name])
 
     def machine(self, name):
         return self.machines[name]
@@ -408,18 +413,21 @@ class World:
 
     def _outside(self, command, **_):
         """rsync, and git's name for the sources."""
-        output = ""
-        if command[0] == "rsync":
-            with self.lock:
-                output = self._rsync(command)
-        elif command[0] != "git":
+        if command[0] not in ("rsync", "git"):
             raise AssertionError(f"nobody expects {command}")
+        try:
+            with self.lock:
+                output = self._rsync(command) if command[0] == "rsync" else ""
+        except Refused as refusal:
+            return SimpleNamespace(returncode=23, stdout="", stderr=f"{refusal}\n")
         return SimpleNamespace(returncode=0, stdout=output, stderr="")
 
     def _rsync(self, command):
         source, target = command[-2:]
         if ":" in source:
             self._copies[target] = set(self.machine(source.split(":")[0]).static_sets)
+            if not self._copies[target]:
+                raise Refused(f'rsync: change_dir "{source}" failed: No such file or directory')
             return ""
         if not target.endswith(f"{STATIC_FOLDER}/"):
             self.journal.append(Entry("lab", ("rsync", "sources")))

@@ -15,17 +15,19 @@ from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Lock
+from typing import Any
 
 from lab.databases import once
 from lab.deploy import static
 from lab.engine import memory, steps
+from lab.engine.apply import FOLLOW
 from lab.engine.ssh import CHANGING, FRESH, UNPACK, Node
 from lab.plan.modes import web
 
 OBSERVED = Path(__file__).parent / "observed"
 RECORDED = json.loads((OBSERVED / "lab-observe.json").read_text())["containers"][0]
 NETWORK = RECORDED["NetworkSettings"]["Networks"]["bridge"]
-# Those of provision/node/files/lab-observe.
+# Those of provision/node/lab_node/observe.py.
 FOLDERS = (
     "/etc/lab/secrets/*",
     "/etc/lab/haproxy",
@@ -116,7 +118,7 @@ class Machine:
     """
 
     name: str
-    world: object
+    world: Any
     containers: dict[str, Standing] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     networks: set[str] = field(default_factory=set)
@@ -387,7 +389,7 @@ def run_options(words):
 
 HANDLERS = {
     ("lab-observe",): Machine._observe,
-    ("lab-firewall",): Machine._nothing,
+    FOLLOW: Machine._nothing,
     ("lab-build",): Machine._build,
     ("lab-hand-over",): Machine._hand_over,
     ("lab-give-address",): Machine._give_address,

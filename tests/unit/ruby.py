@@ -27,3 +27,13 @@ def ask(program, given=None, **environment):
         check=True,
     )
     return json.loads(done.stdout)
+
+
+def refusals(wanted, all_made):
+    """Why Vagrant may not go on with machines that were made so, each time."""
+    program = """
+    require './provision/machines'
+    wanted, all = given
+    puts JSON.generate(all.map { |made| Machines.refusal(made, wanted) })
+    """
+    return ask(program, [wanted, all_made])

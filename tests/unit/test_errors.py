@@ -11,7 +11,7 @@ import paramiko
 import pytest
 
 from lab.cli import program
-from lab.config.paths import FOLDER
+from lab.config.paths import FOLDER, SSH_CONFIG
 from lab.engine import ssh
 from lab.engine.progress import say
 from lab.engine.ssh import Node, RemoteError
@@ -192,7 +192,7 @@ def test_the_way_to_the_nodes_that_may_not_be_read_is_named(monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", path)
 
     monkeypatch.setattr(paramiko.SSHConfig, "from_path", refuse)
-    with pytest.raises(RemoteError, match=f"^{ssh.SSH_CONFIG}: Permission denied: "):
+    with pytest.raises(RemoteError, match=f"^{SSH_CONFIG}: Permission denied: "):
         Node("ubuntu1")
 
 
@@ -214,7 +214,7 @@ def test_a_damaged_way_to_the_nodes_is_said_to_be_so(monkeypatch, tmp_path, dama
     monkeypatch.setattr(ssh, "SSH_CONFIG", config)
     with pytest.raises(RemoteError) as told:
         Node("ubuntu1")
-    assert str(told.value) == f"{config} is damaged: remove it and run `make up`"
+    assert str(told.value) == f"{config} is damaged: remove it, and it is written anew"
 
 
 def test_a_key_that_may_not_be_read_is_no_node_that_does_not_answer(monkeypatch, tmp_path):

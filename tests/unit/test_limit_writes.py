@@ -9,7 +9,18 @@ from lab.config.paths import FOLDER
 
 SCRIPT = FOLDER / "provision" / "node" / "sbin" / "lab-limit-writes"
 PROCESS, BYTES = "4711", "20971520"
-DISK, PARTITION, MAPPER = "8:16", "8:17", "253:0"
+DISK, PARTITION, OTHER_DISK, BARE = "8:16", "8:17", "8:32", "7:0"
+# A volume on a partition, one that encrypts it, and one on two disks.
+VOLUME, ENCRYPTED, STRIPED = "253:0", "253:1", "253:2"
+# Device -> the disks that are written to.
+DISKS = {
+    DISK: [DISK],
+    PARTITION: [DISK],
+    VOLUME: [DISK],
+    ENCRYPTED: [DISK],
+    STRIPED: [DISK, OTHER_DISK],
+    BARE: [BARE],
+}
 
 # What the kernel of a machine says of a container's process: both hold a line of version 2.
 LEGACY = "7:cpu,cpuacct:/docker/c1\n5:blkio:/docker/c1\n0::/system.slice/docker.service\n"
@@ -18,16 +29,33 @@ UNIFIED = "0::/docker/c1\n"
 
 @pytest.fixture
 def root(tmp_path):
-    """A machine with a disk, a partition on it, and a device-mapper volume."""
-    disk = tmp_path / "sys/devices/pci/block/sdb"
-    devices = {DISK: disk, PARTITION: disk / "sdb1", MAPPER: tmp_path / "sys/devices/virtual/dm-0"}
-    numbers = tmp_path / "sys/dev/block"
+    """A machine with two disks, a partition, volumes on them, and a loop device."""
+    devices, numbers = tmp_path / "sys/devices", tmp_path / "sys/dev/block"
+    folders = {
+        DISK: devices / "pci/block/sdb",
+        PARTITION: devices / "pci/block/sdb/sdb1",
+        OTHER_DISK: devices / "pci/block/sdc",
+        VOLUME: devices / "virtual/block/dm-0",
+        ENCRYPTED: devices / "virtual/block/dm-1",
+        STRIPED: devices / "virtual/block/dm-2",
+        BARE: devices / "virtual/block/loop0",
+    }
     numbers.mkdir(parents=True)
-    for number, folder in devices.items():
+    for number, folder in folders.items():
         folder.mkdir(parents=True)
         (folder / "dev").write_text(f"{number}\n")
         (numbers / number).symlink_to(folder)
-    (disk / "sdb1/partition").write_text("1\n")
+    (folders[PARTITION] / "partition").write_text("1\n")
+    # A partition alone has no such folder, in the kernel either.
+    for number in folders.keys() - {PARTITION}:
+        (folders[number] / "slaves").mkdir()
+    for volume, below in (
+        (VOLUME, PARTITION),
+        (ENCRYPTED, VOLUME),
+        (STRIPED, PARTITION),
+        (STRIPED, OTHER_DISK),
+    ):
+        (folders[volume] / "slaves" / folders[below].name).symlink_to(folders[below])
     return tmp_path
 
 
@@ -52,10 +80,8 @@ def limit(root, device):
     )
 
 
-@pytest.mark.parametrize(
-    ("device", "disk"), [(DISK, DISK), (PARTITION, DISK), (MAPPER, MAPPER)], ids=str
-)
-def test_the_whole_disk_is_limited_in_the_first_version(root, device, disk):
+@pytest.mark.parametrize(("device", "disks"), DISKS.items(), ids=str)
+def test_the_whole_disk_is_limited_in_the_first_version(root, device, disks):
     # A machine with both versions has the second beside the first.
     throttle = cgroup(
         root,
@@ -64,28 +90,22 @@ def test_the_whole_disk_is_limited_in_the_first_version(root, device, disk):
         "blkio/docker/c1/blkio.throttle.write_bps_device",
     )
     assert limit(root, device).returncode == 0
-    assert throttle.read_text() == f"{disk} {BYTES}\n"
+    assert throttle.read_text().splitlines() == [f"{disk} {BYTES}" for disk in disks]
 
 
-@pytest.mark.parametrize(
-    ("device", "disk"), [(DISK, DISK), (PARTITION, DISK), (MAPPER, MAPPER)], ids=str
-)
-def test_the_whole_disk_is_limited_in_the_second_version(root, device, disk):
+@pytest.mark.parametrize(("device", "disks"), DISKS.items(), ids=str)
+def test_the_whole_disk_is_limited_in_the_second_version(root, device, disks):
     io_max = cgroup(root, UNIFIED, "cgroup.controllers", "docker/c1/io.max")
     assert limit(root, device).returncode == 0
-    assert io_max.read_text() == f"{disk} wbps={BYTES}\n"
+    assert io_max.read_text().splitlines() == [f"{disk} wbps={BYTES}" for disk in disks]
 
 
-def test_the_parent_is_told_to_hand_out_disk_limits_where_it_does_not(root):
-    handed_out = cgroup(
-        root,
-        UNIFIED,
-        "cgroup.controllers",
-        "docker/c1/cgroup.procs",
-        "docker/cgroup.subtree_control",
-    )
+def test_all_above_are_told_to_hand_out_disk_limits_where_one_does_not(root):
+    controls = [f"{folder}cgroup.subtree_control" for folder in ("", "docker/")]
+    cgroup(root, UNIFIED, "cgroup.controllers", "docker/c1/cgroup.procs", *controls)
     assert limit(root, DISK).returncode == 0
-    assert handed_out.read_text() == "+io\n"
+    handed_out = [(root / "sys/fs/cgroup" / control).read_text() for control in controls]
+    assert handed_out == ["+io\n", "+io\n"]
 
 
 def test_a_container_that_has_ended_needs_no_limit(root):

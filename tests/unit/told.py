@@ -5,9 +5,16 @@ import re
 from lab.databases import once
 from lab.deploy import static
 from lab.engine import memory
+from lab.engine.apply import FOLLOW
 from lab.engine.ssh import UNPACK
 
-SCRIPTS = {UNPACK: "UNPACK", memory.LOOK: "LOOK", once.RUN: "ONCE", static.COMPLETE: "COMPLETE"}
+SCRIPTS = {
+    UNPACK: "UNPACK",
+    memory.LOOK: "LOOK",
+    once.RUN: "ONCE",
+    static.COMPLETE: "COMPLETE",
+    FOLLOW[-1]: "FOLLOW",
+}
 RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{6}")
 REGISTRY = "ubuntu1:5000/"
 # The two balancers are told, and seen to see, the same.
@@ -17,7 +24,8 @@ FEW = 2
 
 # They change nothing.
 QUESTIONS = re.compile(
-    r"(lab-observe|lab-firewall|cat|ls|test|ip|ss|systemctl|install|GET|bash -c LOOK|sh -c COMPLETE"
+    r"(lab-observe|cat|ls|test|ip|ss|systemctl|install|GET|bash -c LOOK|sh -c COMPLETE"
+    r"|sh -ec FOLLOW"
     r"|docker (info|logs|ps|swarm join-token|secret ls|service inspect|network rm docker_gwbridge)"
     r"|docker --host \S+ image ls|curl .*/tags/list|curl --silent --fail --output"
     r"|POST /accounts/logout/|rm --force /etc/lab/addressed/\S+)( .*)?"

@@ -132,7 +132,7 @@ def names(facts: Facts, node: str) -> Failure | None:
         if known.get(name) != facts.topology.address(name):
             failure = Failure(
                 f"{name} is {known.get(name, 'unknown')} here, not {facts.topology.address(name)}",
-                f"correct it in {node}'s /etc/hosts",
+                on(node, "lab-names"),
             )
             return in_time(answer, failure)
     return None

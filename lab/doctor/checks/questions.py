@@ -18,6 +18,7 @@ from lab.config.ports import (
     WEB_PORT,
 )
 from lab.config.topology import Topology
+from lab.doctor.checks.limits import CONTAINERS, Limits
 from lab.engine import memory
 from lab.plan.records import Plan
 from lab.plan.site import secrets_folder, volume_folder
@@ -45,8 +46,8 @@ events 60 | while read -r time id; do echo "$time $id $(kills "$id")"; done
 """
 JAVA = f"docker logs --since 60s cassandra 2>&1 | grep -o '{memory.JAVA}.*' | tail -n 1"
 
-# What curl prints of an answer, and how long it waits for one: less than lab-examine does.
-CURL = ("curl", "--silent", "--show-error", "--max-time", "3")
+# Those who are asked have less time than their command has.
+CURL = ("curl", "--silent", "--show-error")
 STATUS = (*CURL, "--output", "/dev/null", "--write-out", "%{http_code}")
 
 # In seconds, how long a transaction may take from being received to being applied.
@@ -75,24 +76,24 @@ POSTS = (
 # uWSGI's status line for /uwsgi_health, then what /ready says, both asked in its own protocol; and
 # why something is not ready, which only the log says.
 DJANGO = """
-import os, runpy
+import os, runpy, sys
 theirs = runpy.run_path("/usr/local/lib/webapp/healthcheck.py")
 for path, line in (("/uwsgi_health", 0), ("/ready", -1)):
     with theirs["connection"](os.environ["APP_UWSGI_SOCKET"]) as asked:
-        asked.settimeout(3.5)
+        asked.settimeout(float(sys.argv[1]) + 0.5)
         changed = {"PATH_INFO": path, "REQUEST_URI": path}
         asked.sendall(theirs["packet"](theirs["REQUEST"] | changed))
         print(asked.makefile("rb").read().decode().splitlines()[line], flush=True)
 """
 DJANGO_AND_WHY = f"""
-docker exec "$1" python3 -I -S -c '{DJANGO}'
+docker exec "$1" python3 -I -S -c '{DJANGO}' "$2"
 status=$?
 docker logs --since 8s "$1" 2>&1 | grep 'not ready: ' >&2
 exit $status
 """
 # The status through nginx to Django and, from nginx's log, why it was no other.
 THROUGH = f"""
-{shlex.join(STATUS)} "http://$2/uwsgi_health"
+{shlex.join(STATUS)} --max-time "$3" "http://$2/uwsgi_health"
 status=$?
 docker logs --since 8s "$1" 2>&1 | grep -E '\\[(error|crit)\\]' | tail -n 1 >&2
 exit $status
@@ -114,8 +115,11 @@ def in_container(name: str, *argv: str) -> Argv:
     return ("docker", "exec", name, *argv)
 
 
-def commands(topology: Topology, node: str, paths: Iterable[str]) -> dict[str, Argv]:
+def commands(
+    topology: Topology, node: str, paths: Iterable[str], limits: Limits = CONTAINERS
+) -> dict[str, Argv]:
     """Question to command, of one node. paths: the files whose digests to tell."""
+    status = (*STATUS, *_at_most(limits))
     asked = {
         "daemon": sh(DAEMON),
         "disk": ("df", "--block-size=1M", "--output=target,avail,pcent,ipcent", *DISK_PATHS),
@@ -125,10 +129,14 @@ def commands(topology: Topology, node: str, paths: Iterable[str]) -> dict[str, A
         "firewall": ("iptables", "-w", "2", "-t", "raw", "-S"),
         "files": ("sha256sum", *paths),
         "reach": ("lab-reach", *reached_from(topology, node)),
-        "registry": (*STATUS, *_trusting(topology), f"https://{topology.registry}/v2/"),
+        "registry": (*status, *_trusting(topology), f"https://{topology.registry}/v2/"),
         "stack": ("docker", "service", "ls", "--format", "{{.Name}} {{.Replicas}}"),
     }
-    return asked | dict(_of_programs(topology, node))
+    return asked | dict(_of_programs(topology, node, limits))
+
+
+def _at_most(limits: Limits) -> Argv:
+    return ("--max-time", f"{limits.answer:g}")
 
 
 def _trusting(topology: Topology) -> Argv:
@@ -138,8 +146,9 @@ def _trusting(topology: Topology) -> Argv:
     return ("--cacert", f"/etc/docker/certs.d/{topology.registry}/ca.crt")
 
 
-def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
-    settings, address = topology.settings, topology.address(node)
+def _of_programs(topology: Topology, node: str, limits: Limits) -> Iterator[tuple[str, Argv]]:
+    settings, address, seconds = topology.settings, topology.address(node), f"{limits.answer:g}"
+    status = (*STATUS, *_at_most(limits))
     servers = {"mysql": settings.mysql, "cassandra": settings.cassandra}
     if volumes := [volume_folder(name) for name, nodes in servers.items() if node in nodes]:
         yield "volumes", ("df", "--block-size=1M", "--output=file,target,size,avail", *volumes)
@@ -148,24 +157,26 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Argv]]:
         yield "restore", ("cat", RESTORING)
     if node == topology.builder and settings.registry is None:
         host, port = topology.registry.rsplit(":", 1)
-        served = f"import ssl; print(ssl.get_server_certificate(({host!r}, {port}), timeout=3))"
+        served = (
+            f"import ssl; print(ssl.get_server_certificate(({host!r}, {port}), timeout={seconds}))"
+        )
         yield "certificate", ("python3", "-c", served)
     # Also where lab.yml has none: in a stack nginx runs on other nodes.
-    yield "nginx", (*STATUS, f"http://{address}/nginx_health")
+    yield "nginx", (*status, f"http://{address}/nginx_health")
     if node in settings.mysql:
-        yield "group", (*CURL, f"http://{address}:{MYSQL_ROLE_PORT}/state")
+        yield "group", (*CURL, *_at_most(limits), f"http://{address}:{MYSQL_ROLE_PORT}/state")
         client = ("mysql", "-uroot", "--batch", "--skip-column-names", "--execute", MYSQL)
         yield "mysql", in_container("mysql", *client)
         yield "account", in_container("mysql", "bash", "-c", ACCOUNT)
     if node in settings.cassandra:
-        yield "cql", sh(CQL, address)
+        yield "cql", sh(CQL, address, seconds)
         yield "java", sh(JAVA)
     if node in django_nodes(topology):
         secret = f"{secrets_folder('django')}/cassandra_django_password"
         ring = topology.addresses(settings.cassandra)
-        yield "cassandra", ("lab-ask-cassandra", "django", secret, POSTS, *ring)
+        yield "cassandra", ("lab-ask-cassandra", seconds, "django", secret, POSTS, *ring)
     if node in settings.balancers:
-        yield "haproxy", (*STATUS, "http://127.0.0.1:8404/")
+        yield "haproxy", (*status, "http://127.0.0.1:8404/")
         yield "held", ("ip", "-o", "-4", "address", "show", "to", topology.virtual_address)
         yield "servers", in_container("haproxy", "bash", "-c", SERVERS)
 
@@ -175,15 +186,18 @@ SERVERS = "socat -t 10 - UNIX-CONNECT:/run/haproxy/admin.sock <<< 'show stat'"
 CQL = f"""
 exec 3<>"/dev/tcp/$1/{CASSANDRA_PORT}"
 printf '\\x04\\x00\\x00\\x00\\x05\\x00\\x00\\x00\\x00' >&3
-answer=$(timeout 3 od -An -tx1 -N5 <&3) || exit
+answer=$(timeout "$2" od -An -tx1 -N5 <&3) || exit
 [[ $answer == ' 84 00 00 00 06' ]]
 """
 
 
-def inside(topology: Topology, node: str) -> dict[str, dict[str, Argv]]:
+def inside(
+    topology: Topology, node: str, limits: Limits = CONTAINERS
+) -> dict[str, dict[str, Argv]]:
     """Service to question to command, for each of the service's containers on a node."""
-    through = sh(THROUGH, "CONTAINER", topology.address(node))
-    django = {"django": sh(DJANGO_AND_WHY, "CONTAINER")}
+    seconds = f"{limits.answer:g}"
+    through = sh(THROUGH, "CONTAINER", topology.address(node), seconds)
+    django = {"django": sh(DJANGO_AND_WHY, "CONTAINER", seconds)}
     upstream = in_container("CONTAINER", "bash", "-c", UPSTREAM)
     return {
         "django": django,

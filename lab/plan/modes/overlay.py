@@ -25,11 +25,29 @@ IMAGES = ("webapp_django", "webapp_nginx", "webapp_static")
 STACK = "webapp"
 STACK_FILE = f"/etc/lab/stack/{STACK}.yml"
 RELEASE_FILE, STATIC_SET_FILE = "/etc/lab/stack/release", "/etc/lab/stack/static_set"
-# Swarm's own networks; inside lab.topology.DOCKER_POOL, beside what daemon.json uses.
+# Swarm's own networks; inside lab.config.topology.DOCKER_POOL, beside what daemon.json uses.
 ADDRESS_POOL, POOL_MASK = "10.199.64.0/18", 24
 REPLICAS = 3
 # The label of the nodes on which nginx runs.
 NGINX_LABEL = "lab.nginx"
+
+
+# Run on a manager.
+DEPLOY = ("docker", "stack", "deploy", "--prune", "--resolve-image=never")
+OF_THE_FILE = ("--compose-file", STACK_FILE, STACK)
+END = ("docker", "stack", "rm", STACK)
+SWARM_PORT = 2377
+
+
+def init(topology: Topology) -> tuple[str, ...]:
+    """`docker swarm init`: makes the first manager a swarm of one node."""
+    address = topology.address(managers(topology)[0])
+    return (
+        *("docker", "swarm", "init", "--advertise-addr", address),
+        *("--listen-addr", f"{address}:{SWARM_PORT}"),
+        *("--default-addr-pool", ADDRESS_POOL),
+        *("--default-addr-pool-mask-length", str(POOL_MASK)),
+    )
 
 
 def managers(topology: Topology) -> tuple[str, ...]:

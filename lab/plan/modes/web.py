@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lab.config.modes import MODES
+from lab.config.modes import MODES, PROGRAMS
 from lab.config.origins import host
 from lab.config.ports import MYSQL_PORT, MYSQL_READ_PORT, WEB_PORT
-from lab.config.topology import WEB_PROGRAMS, WebService
+from lab.config.topology import WebService
 from lab.plan.records import AddressOf, Container, File, Mount, Plan, Publication, Volume
 from lab.plan.site import Site, secrets_folder
 
-SERVICES = frozenset(WEB_PROGRAMS)
+SERVICES = frozenset(PROGRAMS)
 
 STATIC_VOLUME = Volume("webapp_static", disposable=True)
 SHARED_STATIC = Mount(STATIC_VOLUME.name, "/shared")

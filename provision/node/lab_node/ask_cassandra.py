@@ -1,6 +1,7 @@
 """Logs in to Cassandra as the application does and reads as it does, at LOCAL_QUORUM.
 
-usage: lab-ask-cassandra USER PASSWORD_FILE STATEMENTS ADDRESS...   (STATEMENTS: with ; between)
+usage: lab-ask-cassandra SECONDS USER PASSWORD_FILE STATEMENTS ADDRESS...
+SECONDS: how long each server may take; STATEMENTS: with ; between.
 Prints a JSON object: address -> [step that failed: connect, login or read; what was said], or
 ["", ""].
 """
@@ -14,13 +15,13 @@ from pathlib import Path
 
 from lab_node import cql
 
-SECONDS = 3.0
 
-
-def trouble(address: str, user: str, password: str, statements: list[str]) -> tuple[str, str]:
+def trouble(
+    seconds: float, address: str, user: str, password: str, statements: list[str]
+) -> tuple[str, str]:
     step = "connect"
     try:
-        with socket.create_connection((address, cql.PORT), timeout=SECONDS) as connection:
+        with socket.create_connection((address, cql.PORT), timeout=seconds) as connection:
             cql.call(connection, cql.STARTUP, cql.startup())
             step = "login"
             answered, body = cql.call(connection, cql.AUTH_RESPONSE, cql.login(user, password))
@@ -33,18 +34,18 @@ def trouble(address: str, user: str, password: str, statements: list[str]) -> tu
                 if answered == cql.ERROR:
                     return step, cql.message(body)
     except TimeoutError:
-        return step, f"no answer within {SECONDS:g} s"
+        return step, f"no answer within {seconds:g} s"
     except (OSError, EOFError, struct.error) as error:
         return step, str(error)
     return "", ""
 
 
 def main() -> None:
-    user, password_file, statements, *addresses = sys.argv[1:]
+    seconds, user, password_file, statements, *addresses = sys.argv[1:]
     password = Path(password_file).read_text().strip()
 
     def ask(address: str) -> tuple[str, str]:
-        return trouble(address, user, password, statements.split(";"))
+        return trouble(float(seconds), address, user, password, statements.split(";"))
 
     with ThreadPoolExecutor(max_workers=len(addresses)) as pool:
         found = pool.map(ask, addresses)

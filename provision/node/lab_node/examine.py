@@ -1,9 +1,10 @@
 """Runs many commands on this node at the same time; prints what came of them as one JSON object.
 
-Its one argument: {"commands": {NAME: ARGV}, "inside": {SERVICE: {NAME: ARGV}}}, the latter for each
-running container of a service, whose name takes the place of CONTAINER in ARGV. No command has more
-than SECONDS and all together no more than ALL_SECONDS: whatever hangs is killed, and the rest is
-told. An answer is [status, or null if it was killed, output, errors].
+Its one argument: {"commands": {NAME: ARGV}, "inside": {SERVICE: {NAME: ARGV}}, "seconds": NUMBER,
+"all_seconds": NUMBER}. What is inside is for each running container of a service, whose name takes
+the place of CONTAINER in ARGV. No command has more than the seconds and all together no more than
+all_seconds: whatever hangs is killed, and the rest is told. An answer is [status, or null if it was
+killed, output, errors].
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-SECONDS, ALL_SECONDS = 4.0, 5.5
 INSPECT = (
     "docker ps --all --quiet --filter label=lab.service | xargs --no-run-if-empty docker inspect"
 )
@@ -29,9 +29,9 @@ INSPECT = (
 Answer = tuple[int | None, str, str]
 
 
-def answer(argv: list[str], deadline: float) -> Answer:
+def answer(argv: list[str], seconds: float, deadline: float) -> Answer:
     """deadline: by the monotonic clock, in seconds."""
-    limit = min(SECONDS, deadline - time.monotonic())
+    limit = min(seconds, deadline - time.monotonic())
     try:
         process = subprocess.Popen(
             argv,
@@ -72,16 +72,16 @@ def in_container(argv: list[str], container: str) -> list[str]:
 
 
 def main() -> None:
-    deadline = time.monotonic() + ALL_SECONDS
     asked = json.loads(sys.argv[1])
+    allowed = asked["seconds"], time.monotonic() + asked["all_seconds"]
     with ThreadPoolExecutor(max_workers=64) as pool:
         commands = {
-            name: pool.submit(answer, argv, deadline) for name, argv in asked["commands"].items()
+            name: pool.submit(answer, argv, *allowed) for name, argv in asked["commands"].items()
         }
-        docker = answer(["bash", "-o", "pipefail", "-c", INSPECT], deadline)
+        docker = answer(["bash", "-o", "pipefail", "-c", INSPECT], *allowed)
         found = inspected(docker)
         inside = {
-            (container, name): pool.submit(answer, in_container(argv, container), deadline)
+            (container, name): pool.submit(answer, in_container(argv, container), *allowed)
             for service, probes in asked["inside"].items()
             for container in running(found, service)
             for name, argv in probes.items()

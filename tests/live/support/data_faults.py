@@ -59,7 +59,7 @@ SMALL_DISK_FAULT = faults(())["mysql-replica-disk-full"]
 @contextmanager
 def small_disk(lab, node):
     """A server on a small disk, as drills have it; yields the Target."""
-    target = Target(node, machine="", container="mysql")
+    target = Target(node, "mysql")
     try:
         _run(lab, SMALL_DISK_FAULT.prepare(target))
         yield target

@@ -188,7 +188,7 @@ def taken_over(fault, by):
 
 
 def memory_short(lab, node):
-    target = Target(node, machine="")
+    target = Target(node)
     ((do,), (undo,)) = (make(target) for make in OF_NODES["memory-short"][1:])
     return running(lab, node, do.argv, undo.argv)
 

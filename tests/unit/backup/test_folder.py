@@ -8,7 +8,7 @@ import pytest
 from paramiko import SSHConfig
 
 from lab.config.paths import FOLDER
-from lab.vagrant import boot
+from lab.machines import ssh_settings
 from tests.unit import ruby
 
 REFUSED = {
@@ -30,7 +30,7 @@ BORNE = "a (b)'s $HOME #é [f]{g}*;&=,!|<>`@+? "
 def test_a_folder_that_not_every_tool_bears_is_refused_before_anything_is_made(tmp_path, name):
     folder = tmp_path / name
     (folder / "provision").mkdir(parents=True)
-    for script in ("host.sh", "own"):
+    for script in ("host.sh", "own", "provider"):
         shutil.copy2(FOLDER / "provision" / script, folder / "provision" / script)
     # Of no use, so that a check which lets the folder pass installs nothing.
     python = tmp_path / "bin" / "python3"
@@ -94,7 +94,7 @@ def test_ssh_finds_the_key_in_a_folder_of_any_name(tmp_path, quote):
         "",
     ]
     config = tmp_path / "ssh_config"
-    config.write_text(boot.ssh_config(said))
+    config.write_text(ssh_settings.settings(said))
     assert config.read_text() == (
         f'Host ubuntu1\n  HostName 192.168.56.11\n  IdentityFile "{key}"\n'
     )

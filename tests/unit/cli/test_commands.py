@@ -105,7 +105,7 @@ def test_a_mistake_in_the_environment_is_named_before_anything_is_touched():
 
 def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
     ended = fab("status", LAB_NAME="nowhere", LAB_SUBNET="192.168.250.0/24")
-    line = "lab: the lab 'nowhere' is not up: run `make up`"
+    line = "lab: the lab 'nowhere' is not up: run `vagrant up` or `make up`"
     assert (ended.returncode, ended.stderr.strip()) == (1, line)
 
 

@@ -1,5 +1,7 @@
 """What Vagrant goes by of lab.yml and the environment: checked by Ruby as by Python."""
 
+import json
+
 import pytest
 
 from lab.config import topology
@@ -76,6 +78,16 @@ CHANGED = [
     ({"nodes": {"one": NODE, "two": NODE}}, "lab.yml: nodes.two.host: 11 is nodes.one.host's"),
     ({"builder": "two"}, 'lab.yml: builder: "two" is no node; the nodes are one'),
     ({"subnet": 5}, 'lab.yml: subnet: "5" should be a private /24'),
+    ({"machines": None}, "lab.yml: machines: should be a mapping such as {cpus: 2}"),
+    ({"machines": {"cpu": 2}}, "lab.yml: machines.cpu: unknown key: remove it or correct its name"),
+    ({"machines": {"cpus": 0}}, "lab.yml: machines.cpus: 0 should be a number from 1 to 64"),
+    ({"machines": {"box": "a/b/c"}}, 'lab.yml: machines.box: "a/b/c" should be a box\'s name'),
+    ({"machines": {"version": 1.5}}, "lab.yml: machines.version: 1.5 should be a box's version,"),
+]
+MACHINES = [
+    {},
+    {"box": "debian-13"},
+    {"box": "bento/ubuntu-24.04", "version": "202508.03.0", "cpus": 64},
 ]
 
 
@@ -85,6 +97,7 @@ def in_ruby():
     asked = [({}, {"LAB_SUBNET": subnet}) for subnet in (*REFUSED_SUBNETS, *SUBNETS)]
     asked += [({}, environment) for environment, _ in ENVIRONMENTS]
     asked += [({}, REPLACING), *((changed, {}) for changed, _ in CHANGED)]
+    asked += [({"machines": machines}, {}) for machines in MACHINES]
     one = {"subnet": "192.168.56.0/24", "builder": "one", "nodes": {"one": NODE}}
     program = """
     require './provision/settings'
@@ -141,3 +154,27 @@ def test_a_lab_may_be_told_to_replace_another(in_ruby):
 def test_ruby_names_a_mistake_in_what_it_reads(changed, line, in_ruby):
     (found,) = in_ruby(changed, {})
     assert found.startswith(line)
+
+
+@pytest.mark.parametrize("machines", MACHINES)
+def test_both_take_what_virtual_machines_are_made_of(machines, in_ruby):
+    assert in_ruby({"machines": machines}, {}) == []
+    document = DELIVERED + f"\nmachines: {json.dumps(machines)}\n"
+    found = topology.load(document, {}).settings.machines
+    assert found is not None
+    assert found.model_dump(exclude_none=True) == machines
+
+
+@pytest.mark.parametrize(
+    ("machines", "line"),
+    [
+        ('{box: "a/b/c"}', "machines.box: 'a/b/c' should be a box's name"),
+        ('{version: "1 or so"}', "machines.version: '1 or so' should be a box's version"),
+        ("{cpus: 0}", "machines.cpus: 0 should be greater than or equal to 1"),
+        ("{cpu: 2}", "machines.cpu: unknown key: remove it or correct its name"),
+    ],
+)
+def test_python_names_a_mistake_in_it(machines, line):
+    with pytest.raises(TopologyError) as error:
+        topology.load(f"{DELIVERED}\nmachines: {machines}\n", {})
+    assert error.value.mistakes == [f"lab.yml: {line}"]

@@ -62,5 +62,5 @@ def test_static_files_are_copied_where_nginx_has_a_folder_of_its_own(monkeypatch
 def test_what_is_gone_is_removed_from_each_nginx_that_has_copies(monkeypatch):
     carried = []
     monkeypatch.setattr(static, "carry", lambda lab, service, **how: carried.append((service, how)))
-    static.prune(Lab(LAB))
+    static.prune(Lab(LAB), LAB.web)
     assert carried == [(LAB.web[2], {})]

@@ -4,6 +4,7 @@ import pytest
 
 from lab.config.topology import WebService
 from lab.deploy import deploy
+from lab.deploy.up import bring_up
 from tests.unit.delivered import LAB
 from tests.unit.told import before, of, told
 
@@ -112,6 +113,32 @@ def test_a_second_deploy_has_nothing_left_to_do(world, web):
     assert not [line for line in told(world.journal) if " stop " in line or " run " in line]
 
 
+@pytest.mark.parametrize(
+    ("web", "left"),
+    [
+        (DJANGO_MOVED, "ubuntu3: stop django-separate-hosts-1"),
+        (SERVICE_MOVED, "ubuntu2: stop django-custom-bridge-1"),
+    ],
+    ids=["django", "service"],
+)
+def test_up_clears_away_what_moved_once_its_successor_serves(world, web, left):
+    world.settle()
+    world.topology = LAB.with_web(web, {})
+    bring_up(world.lab)
+    assert before(told(world.journal), "ubuntu4: a user signs in", left)
+
+
+def test_up_has_an_nginx_leave_port_80_before_a_balancer_takes_it(world):
+    world.settle()
+    moved = LAB.with_web((LAB.web[0], LAB.web[2]), {})
+    settings = moved.settings.model_copy(update={"balancers": ("ubuntu2", "ubuntu4")})
+    world.topology = moved.model_copy(update={"settings": settings})
+    bring_up(world.lab)
+    lines = told(world.journal)
+    assert before(lines, "ubuntu2: rm nginx-custom-bridge-1", "ubuntu2: run haproxy haproxy:1")
+    assert before(lines, "ubuntu2: run haproxy haproxy:1", "ubuntu2: stop django-custom-bridge-1")
+
+
 # What has port 80 goes before its successor comes; what only it used goes at last.
 OTHER_MODE = """\
 balancers: drain ubuntu2
@@ -137,6 +164,6 @@ ubuntu1: append to /var/lib/lab/releases/journal
 def test_a_node_gets_another_mode_in_its_turn(world):
     world.settle()
     world.topology = LAB.with_mode("ubuntu2", "all-in-one")
-    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"))
+    deploy.deploy(world.lab, world.topology.web_services_of("ubuntu2"), other_mode=True)
     lines = told(world.journal)
     assert lines[lines.index("balancers: drain ubuntu2") :] == OTHER_MODE.splitlines()

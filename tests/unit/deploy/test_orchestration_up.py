@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from lab.config.topology import NodeSettings, WebService
 from lab.deploy.up import bring_up
 from lab.errors import LabError
+from tests.unit.delivered import LAB
 from tests.unit.fake_lab import World
 from tests.unit.told import before, told
 
@@ -91,6 +93,64 @@ def test_the_first_boot_has_its_order(booted, order):
     """Of what is done at the same time, what has to wait for what."""
     lines = [line.strip() for line in order.strip().splitlines()]
     assert [line for line in booted if line in lines] == lines
+
+
+KNOWN = ("/etc/docker/certs.d/ubuntu1:5000/ca.crt", "/etc/lab/firewall", "/etc/lab/hosts")
+
+
+MORE_NODES = LAB.settings.nodes | {"ubuntu5": NodeSettings(host=15, memory=2048)}
+WITH_A_FIFTH = LAB.model_copy(
+    update={"settings": LAB.settings.model_copy(update={"nodes": MORE_NODES})}
+)
+ON_THE_FIFTH = (LAB.web[0], WebService(mode="custom-bridge", django="ubuntu5", nginx="ubuntu5"))
+
+
+def test_a_node_that_runs_nothing_knows_the_others_and_they_know_it(world):
+    world.settle()
+    world.topology = WITH_A_FIFTH
+    world.boot("ubuntu5")
+    bring_up(world.lab)
+    for name in world.topology.names:
+        files = world.machine(name).files
+        assert [path for path in KNOWN if path not in files] == []
+        assert files["/etc/lab/hosts"].endswith("192.168.56.15 ubuntu5\n"), name
+        assert ",192.168.56.15 tcp" in files["/etc/lab/firewall"], name
+    world.topology = LAB
+    bring_up(world.lab)
+    for name in LAB.names:
+        assert world.machine(name).files["/etc/lab/hosts"].endswith("192.168.56.14 ubuntu4\n")
+
+
+def test_a_new_node_trusts_the_registry_before_it_pulls(world):
+    world.settle()
+    world.topology = WITH_A_FIFTH.with_web(ON_THE_FIFTH, {})
+    world.boot("ubuntu5")
+    bring_up(world.lab)
+    lines = [line for line in told(world.journal) if line.startswith("ubuntu5: ")]
+    assert lines[0] == "ubuntu5: write 3 files to /etc/lab /etc/docker/certs.d/ubuntu1:5000"
+    assert "ubuntu5: pull webapp_nginx:1" in lines[1:]
+
+
+def test_whatever_a_node_runs_it_is_told_of_a_new_one(world):
+    """One of these nodes has the web alone, one a balancer, and one nothing."""
+    few = {
+        "cassandra": ("ubuntu1", "ubuntu2", "ubuntu3"),
+        "web": (LAB.web[0], WebService(mode="custom-bridge", django="ubuntu5", nginx="ubuntu5")),
+    }
+    seven = {f"ubuntu{n}": NodeSettings(host=10 + n, memory=2048) for n in (5, 6)}
+    before = LAB.settings.model_copy(update={**few, "nodes": LAB.settings.nodes | seven})
+    world.topology = LAB.model_copy(update={"settings": before})
+    for name in ("ubuntu5", "ubuntu6"):
+        world.boot(name)
+    bring_up(world.lab)
+    more = before.nodes | {"ubuntu7": NodeSettings(host=17, memory=2048)}
+    world.topology = LAB.model_copy(update={"settings": before.model_copy(update={"nodes": more})})
+    world.boot("ubuntu7")
+    bring_up(world.lab)
+    for name in world.topology.names:
+        files = world.machine(name).files
+        assert files["/etc/lab/hosts"].endswith("192.168.56.17 ubuntu7\n"), name
+        assert ",192.168.56.17 tcp" in files["/etc/lab/firewall"], name
 
 
 def test_where_no_service_serves_none_is_drained_and_nothing_is_stopped(booted):

@@ -1,6 +1,7 @@
 """The drills' pure parts: ledger, report, picture, faults; and the guard, on this machine alone."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -182,7 +183,11 @@ def test_a_picture_has_a_bar_for_each_second_and_the_fault_behind():
     assert kinds.count("failed") == 4
 
 
-HIT = Target("ubuntu2", "lab-ubuntu2", "mysql", 1.5, ("10.0.0.11", "10.0.0.10"))
+HIT = Target(
+    *("ubuntu2", "mysql", 1.5, ("10.0.0.11", "10.0.0.10")),
+    provider="docker",
+    machine="lab-ubuntu2",
+)
 KNOWN = faults.faults(("ubuntu1", "ubuntu2"))
 REVIVED = 'docker unpause "$1" 2> /dev/null || true; docker start "$1"'
 SHELL = ("bash", "-euc")
@@ -219,6 +224,71 @@ def test_what_a_fault_does_and_what_takes_it_back(name, do, undo):
     fault = KNOWN[name]
     assert [(one.node, *one.argv) for one in fault.do(HIT)] == [do]
     assert [(one.node, *one.argv) for one in fault.undo(HIT)] == [undo]
+
+
+VIRSH = ("", "virsh", "--connect", "qemu:///system")
+CONTROL = ("", "VBoxManage", "controlvm", "lab-ubuntu2")
+
+
+@pytest.mark.parametrize(
+    ("provider", "off", "frozen"),
+    [
+        ("docker", ("", "docker", "kill", "lab-ubuntu2"), ("", "docker", "pause", "lab-ubuntu2")),
+        (
+            "libvirt",
+            (*VIRSH, "destroy", "lab-ubuntu2"),
+            (*VIRSH, "suspend", "lab-ubuntu2"),
+        ),
+        ("virtualbox", (*CONTROL, "poweroff"), (*CONTROL, "pause")),
+    ],
+)
+def test_a_machine_loses_its_power_or_freezes_by_its_provider(provider, off, frozen):
+    hit = replace(HIT, container="", provider=provider)
+    for name, wanted in (("off", off), ("frozen", frozen)):
+        assert [(one.node, *one.argv) for one in KNOWN[f"ubuntu2-{name}"].do(hit)] == [wanted]
+
+
+# A provider's program, its answers when the machine is frozen and when it runs, and what thaws it.
+THAWED = [
+    ("docker", "docker", ("true", "false"), "unpause lab-ubuntu2"),
+    (
+        *("libvirt", "virsh", ("paused", "running")),
+        "--connect qemu:///system resume lab-ubuntu2",
+    ),
+    (
+        *("virtualbox", "VBoxManage", ('VMState="paused"', 'VMState="running"')),
+        "controlvm lab-ubuntu2 resume",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", THAWED, ids=lambda case: case[0])
+def test_what_is_not_frozen_is_not_thawed(tmp_path, monkeypatch, case):
+    provider, program, states, thawed = case
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stub = tmp_path / program
+    (thaw,) = KNOWN["ubuntu2-frozen"].undo(replace(HIT, provider=provider))
+    for state, did in zip(states, (f"{thawed}\n", ""), strict=True):
+        (tmp_path / "did").write_text("")
+        stub.write_text(
+            f"""#!/bin/sh
+case "$*" in
+  *resume*|unpause*) echo "$*" >>"{tmp_path}/did" ;;
+  *) echo '{state}' ;;
+esac
+"""
+        )
+        stub.chmod(0o755)
+        subprocess.run(thaw.argv, check=True)
+        assert (tmp_path / "did").read_text() == did
+
+
+def test_an_unknown_provider_s_machine_is_refused_in_a_line():
+    with pytest.raises(LabError) as error:
+        KNOWN["ubuntu2-off"].do(replace(HIT, provider="parallels"))
+    assert str(error.value) == (
+        "drill: nothing here can cut the power of parallels's machine lab-ubuntu2"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from lab.engine.steps import (
     CreateNetwork,
     CreateVolume,
     Pull,
+    Readdress,
     Reload,
     Remove,
     RemoveFolder,
@@ -120,7 +121,7 @@ TABLE = {
         found(
             (DJANGO, {"address": "10.199.0.3"}), (NGINX, {"told": "10.199.0.2"}), files=NOTE_DJANGO
         ),
-        [Start(NGINX, "django-1 has another address")],
+        [Readdress(NGINX, "django-1 has another address")],
     ),
     "told the address of one that is replaced": (
         Plan((replace(DJANGO, image="r/django:2"), NGINX)),
@@ -129,7 +130,7 @@ TABLE = {
         ),
         [
             Replace(replace(DJANGO, image="r/django:2"), "django:2 instead of django:1"),
-            Start(NGINX, "django-1 is started before it, and may get another address"),
+            Readdress(NGINX, "django-1 may get another address"),
         ],
     ),
     "networks and volumes": (

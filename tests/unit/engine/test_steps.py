@@ -46,8 +46,8 @@ TABLE = [
         ["docker run django-1"],
     ),
     (
-        steps.Start(NGINX, "django-1 has another address"),
-        "start nginx-1: django-1 has another address",
+        steps.Readdress(NGINX, "django-1 has another address"),
+        "readdress nginx-1: django-1 has another address",
         ["/etc/lab/addressed/nginx-1"],
     ),
     (

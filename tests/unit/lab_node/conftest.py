@@ -21,8 +21,8 @@ def engine(tmp_path, monkeypatch):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            engine.asked.append(self.path)
-            status, body = engine.answers[self.path.partition("?")[0]]
+            served.asked.append(self.path)
+            status, body = served.answers[self.path.partition("?")[0]]
             text = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
@@ -32,14 +32,18 @@ def engine(tmp_path, monkeypatch):
         def log_message(self, *_):
             pass
 
-    with ThreadingUnixStreamServer(str(tmp_path / "docker.sock"), Handler) as engine:
-        engine.daemon_threads = True
-        engine.block_on_close = False
-        engine.answers, engine.asked = {}, []
+    class Engine(ThreadingUnixStreamServer):
+        answers: dict = {}
+        asked: list = []
+
+    with Engine(str(tmp_path / "docker.sock"), Handler) as served:
+        served.daemon_threads = True
+        served.block_on_close = False
+        served.answers, served.asked = {}, []
         monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "docker.sock"))
-        threading.Thread(target=engine.serve_forever, args=(0.01,), daemon=True).start()
-        yield engine
-        engine.shutdown()
+        threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
+        yield served
+        served.shutdown()
 
 
 @pytest.fixture

@@ -40,15 +40,14 @@ READS = ["SELECT a FROM b", "SELECT c FROM d"]
         ([WANTS_LOGIN, LOGGED_IN, RING, None], ("read", "no answer within 0.2 s")),
     ],
 )
-def test_the_step_that_failed_and_what_was_said(cassandra, monkeypatch, answers, wanted):
-    monkeypatch.setattr(ask_cassandra, "SECONDS", 0.2)
+def test_the_step_that_failed_and_what_was_said(cassandra, answers, wanted):
     cassandra.answers[:] = answers
-    assert ask_cassandra.trouble("127.0.0.1", "x", "pw", READS) == wanted
+    assert ask_cassandra.trouble(0.2, "127.0.0.1", "x", "pw", READS) == wanted
 
 
 def test_it_reads_as_the_application_does(cassandra):
     cassandra.answers[:] = [WANTS_LOGIN, LOGGED_IN, RING, RING]
-    ask_cassandra.trouble("127.0.0.1", "x", "pw", READS)
+    ask_cassandra.trouble(3.0, "127.0.0.1", "x", "pw", READS)
     assert cassandra.sent == [
         (0x01, b"\x00\x01\x00\x0bCQL_VERSION\x00\x053.0.0"),
         (0x0F, b"\x00\x00\x00\x05\x00x\x00pw"),
@@ -60,7 +59,7 @@ def test_it_reads_as_the_application_does(cassandra):
 def test_each_address_has_its_answer(cassandra, monkeypatch, tmp_path, capsys):
     cassandra.answers[:] = [WANTS_LOGIN, LOGGED_IN, RING]
     (tmp_path / "password").write_text("pw\n")
-    arguments = ("x", str(tmp_path / "password"), "SELECT a FROM b", "127.0.0.1", "127.0.0.2")
+    arguments = ("3", "x", str(tmp_path / "password"), "SELECT a FROM b", "127.0.0.1", "127.0.0.2")
     monkeypatch.setattr("sys.argv", ["lab-ask-cassandra", *arguments])
     ask_cassandra.main()
     assert json.loads(capsys.readouterr().out) == {

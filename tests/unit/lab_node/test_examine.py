@@ -22,8 +22,8 @@ CONTAINERS = [
 ]
 
 
-def answer(*argv, seconds=5.0):
-    return examine.answer(list(argv), time.monotonic() + seconds)
+def answer(*argv, own=4.0, seconds=5.0):
+    return examine.answer(list(argv), own, time.monotonic() + seconds)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,8 @@ def test_what_hangs_is_killed_with_all_that_it_started_and_what_it_said_is_told(
     assert time.monotonic() < began + 5
 
 
-def test_no_command_has_more_than_its_own_limit(monkeypatch):
-    monkeypatch.setattr(examine, "SECONDS", 0.2)
-    assert answer("sleep", "30", seconds=60)[0] is None
+def test_no_command_has_more_than_its_own_limit():
+    assert answer("sleep", "30", own=0.2, seconds=60)[0] is None
 
 
 def test_one_that_begins_when_the_time_is_over_has_a_moment():
@@ -85,7 +84,8 @@ def test_a_question_names_its_container():
 def told(command, monkeypatch, capsys):
     def examined(docker, asked):
         command("docker", docker)
-        monkeypatch.setattr("sys.argv", ["lab-examine", json.dumps(asked)])
+        limited = {"seconds": 4, "all_seconds": 5.5, **asked}
+        monkeypatch.setattr("sys.argv", ["lab-examine", json.dumps(limited)])
         examine.main()
         return json.loads(capsys.readouterr().out)
 
@@ -123,3 +123,9 @@ def test_a_docker_that_fails_is_told_beside_the_other_answers(told):
     found = told("echo 'Cannot connect' >&2; exit 1", {"commands": {"a": ["true"]}, "inside": {}})
     assert (found["docker"], found["containers"]) == ([1, "", "Cannot connect\n"], [])
     assert found["answers"] == {"a": [0, "", ""]}
+
+
+@pytest.mark.parametrize("limit", ["seconds", "all_seconds"])
+def test_how_long_they_have_is_for_who_asks_to_say(told, limit):
+    asked = {"commands": {"a": ["sleep", "30"]}, "inside": {}, limit: 0.2}
+    assert told("true", asked)["answers"] == {"a": [None, "", ""]}

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -33,8 +35,8 @@ main()
 PROGRAMS = [
     *("lab-ask-cassandra", "lab-base-image", "lab-build", "lab-examine", "lab-firewall"),
     *("lab-follow", "lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
-    *("lab-lock", "lab-logs", "lab-observe", "lab-reach", "lab-sample", "lab-small-disk"),
-    "lab-trace",
+    *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-reach", "lab-sample"),
+    *("lab-small-disk", "lab-trace"),
 ]
 INSTALLED = {
     "/usr/local/sbin": (0o755, PROGRAMS),
@@ -47,10 +49,18 @@ INSTALLED = {
     ),
     "/etc/systemd/system": (
         0o644,
-        ["lab-builder.service", "lab-firewall.service", "lab-follow.service"],
+        [
+            *("lab-builder.service", "lab-firewall.service", "lab-follow.service"),
+            "lab-names.service",
+        ],
     ),
+    "/etc/systemd/resolved.conf.d": (0o644, ["lab.conf"]),
     "/etc/sysctl.d": (0o644, ["lab.conf"]),
 }
+FOLDERS = (
+    *("sbin", "files", "lab_node"),
+    *("etc/systemd/system", "etc/systemd/resolved.conf.d", "etc/sysctl.d"),
+)
 # What makes the node's image, and what Docker is restarted for.
 APART = {"Dockerfile", "init", "packages", "daemon.json"}
 
@@ -73,9 +83,26 @@ def test_no_program_waits_for_the_import_of_types():
     assert done.stdout == "\n"
 
 
+@dataclass
+class Provision:
+    """Runs functions of the provisioner on a machine below a folder; returns what it then has."""
+
+    text: str
+    root: Path
+    sources: Path
+
+    def __call__(self):
+        script = f"{self.text}\ninstall_files\nremove_former_programs"
+        subprocess.run(("bash", "-c", script), check=True)
+        return {
+            f"/{path.relative_to(self.root)}": (path.stat().st_mode & 0o777, path.read_text())
+            for path in self.root.rglob("*")
+            if path.is_file()
+        }
+
+
 @pytest.fixture
 def provision(tmp_path):
-    """Runs functions of the provisioner on a machine below a folder; returns what it then has."""
     root, sources = tmp_path / "root", tmp_path / "sources"
     places = {
         "/usr/local": f"{root}/usr/local",
@@ -91,16 +118,7 @@ def provision(tmp_path):
     for folder in ("usr/local/sbin", "etc/systemd/system", "etc/sysctl.d"):
         (root / folder).mkdir(parents=True)
 
-    def run():
-        subprocess.run(("bash", "-c", f"{text}\ninstall_files\nremove_former_programs"), check=True)
-        return {
-            f"/{path.relative_to(root)}": (path.stat().st_mode & 0o777, path.read_text())
-            for path in root.rglob("*")
-            if path.is_file()
-        }
-
-    run.root, run.sources = root, sources
-    return run
+    return Provision(text, root, sources)
 
 
 @pytest.fixture
@@ -149,7 +167,7 @@ def test_the_programs_of_an_earlier_version_go_and_nobody_else_s(machine):
 
 
 def test_caches_of_this_machine_s_python_are_not_installed(provision):
-    for folder in ("sbin", "files", "lab_node", "etc/systemd/system", "etc/sysctl.d"):
+    for folder in FOLDERS:
         (provision.sources / folder).mkdir(parents=True)
         (provision.sources / folder / "lab-base-image").touch()
     (provision.sources / "lab_node" / "one.py").touch()
@@ -159,9 +177,9 @@ def test_caches_of_this_machine_s_python_are_not_installed(provision):
     assert not [path for path in provision() if "pycache" in path]
 
 
-@pytest.mark.parametrize("folder", ["sbin", "lab_node", "etc/systemd/system", "etc/sysctl.d"])
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != "files"])
 def test_a_folder_that_is_not_there_ends_the_provisioner(provision, folder):
-    for name in ("sbin", "files", "lab_node", "etc/systemd/system", "etc/sysctl.d"):
+    for name in FOLDERS:
         (provision.sources / name).mkdir(parents=True)
         (provision.sources / name / "lab-base-image").touch()
     (provision.sources / "lab_node" / "one.py").touch()

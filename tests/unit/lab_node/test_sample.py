@@ -235,7 +235,7 @@ def test_the_ring_over_one_connection(cassandra, ring):
 
 def test_a_node_whose_heart_beats_is_heard_of_and_another_is_silent(cassandra, ring, monkeypatch):
     clock = iter((100.0, 100.0, 100.0, 100.0, 107.0, 107.0, 107.0))
-    monkeypatch.setattr(sample.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     later = RING[0], RING[1].replace(b'"heartbeat": 952', b'"heartbeat": 959')
     cassandra.answers[:] = [WANTS_LOGIN, LOGGED_IN, RING, later]
     ring.ask()
@@ -321,7 +321,7 @@ def test_a_sample_has_what_runs_there_and_one_s_absence_hides_no_other(monkeypat
     monkeypatch.setattr(sample, "containers", lambda: found)
     monkeypatch.setattr(sample, "haproxy", lambda pid: [{"pid": pid}])
     monkeypatch.setattr(sample, "uwsgi", lambda pid: {"pid": pid})
-    monkeypatch.setattr(sample.time, "monotonic", lambda: 17.5)
+    monkeypatch.setattr(time, "monotonic", lambda: 17.5)
     made = sample.sample(Answers({"state": "ONLINE"}), Answers(OSError("away")))
     assert made == {"time": 17.5, "containers": found, **wanted}
 

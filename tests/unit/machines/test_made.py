@@ -13,9 +13,8 @@ from lab.config import topology
 from lab.config.paths import FOLDER
 from lab.config.topology import NodeSettings
 from lab.context import Lab
-from lab.drills import faults
 from lab.errors import LabError
-from lab.machines import made, ownership
+from lab.machines import made, ownership, ssh_settings
 from lab.machines.made import MadeFrom
 from lab.vagrant import boot, destroy
 from tests.unit import ruby
@@ -32,7 +31,8 @@ CONTAINER = {
             "lab-registry:/var/cache/lab/registry",
             "/home/someone/lab/.lab/login_key.pub:/etc/ssh/lab_login_key.pub:ro",
         ],
-        "ExtraHosts": ["one:10.77.77.11", "two:10.77.77.12"],
+        # Of an earlier version, which named the nodes of that day when it made one.
+        "ExtraHosts": ["one:10.77.77.11", "six:10.77.77.16"],
         "Memory": 2147483648,
     },
     "Config": {"Image": "lab-node:TAG", "Labels": {"lab.name": "lab"}},
@@ -44,20 +44,17 @@ OTHER = {
     "State": {"Status": "running"},
     "HostConfig": {
         "Binds": ["/home/someone/lab/.lab/login_key.pub:/etc/ssh/lab_login_key.pub:ro"],
-        "ExtraHosts": ["one:10.77.77.11", "two:10.77.77.12"],
         "Memory": 1073741824,
     },
     "Config": {"Image": "lab-node:TAG", "Labels": {"lab.name": "lab"}},
     "NetworkSettings": {"Networks": {"lab": {"IPAMConfig": {"IPv4Address": "10.77.77.12"}}}},
 }
-HOSTS = {"one": "10.77.77.11", "two": "10.77.77.12"}
 ONE = {
     "name": "lab-one",
     "address": "10.77.77.11",
     "memory": 2048,
     "image": "lab-node:TAG",
     "volumes": ["lab-builder:/var/cache/lab/builder", "lab-registry:/var/cache/lab/registry"],
-    "hosts": HOSTS,
 }
 TWO = {
     "name": "lab-two",
@@ -65,7 +62,6 @@ TWO = {
     "memory": 1024,
     "image": "lab-node:TAG",
     "volumes": [],
-    "hosts": HOSTS,
 }
 SETTINGS = """
 subnet: 192.168.56.0/24
@@ -111,10 +107,9 @@ REFUSALS = [
     ({"one": ONE, "two": TWO | {"volumes": ONE["volumes"]}}, made_with("two", "builder")),
     ({"one": ONE, "two": TWO | {"address": "10.77.77.13"}}, made_with("two", "address")),
     ({"one": ONE, "two": TWO | {"address": None}}, made_with("two", "address")),
-    ({"one": ONE, "two": TWO | {"hosts": {"two": "10.77.77.12"}}}, made_with("two", "hosts")),
     (
-        {"one": ONE, "two": TWO | {"memory": 512, "image": "old", "hosts": {}}},
-        made_with("two", "memory and image and hosts"),
+        {"one": ONE, "two": TWO | {"memory": 512, "image": "old"}},
+        made_with("two", "memory and image"),
     ),
     # One at a time, and none while another is away.
     (
@@ -137,12 +132,7 @@ def test_what_a_container_was_made_with_is_docker_s_to_say():
 
 
 def test_vagrant_refuses_a_machine_that_is_to_be_made_with_something_else():
-    program = """
-    require './provision/machines'
-    wanted, all = given
-    puts JSON.generate(all.map { |made| Machines.refusal(made, wanted) })
-    """
-    found = ruby.ask(program, [{"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS]])
+    found = ruby.refusals({"one": ONE, "two": TWO}, [machines for machines, _ in REFUSALS])
     assert found == [line for _, line in REFUSALS]
 
 
@@ -212,7 +202,10 @@ class Folder:
             **more,
         }
         # How much room this machine has is another matter.
-        program = f"require './provision/lab'; def Lab.check_room; end; Lab.check('{command}')"
+        program = (
+            f"ARGV.replace(%w[{command}]); require './provision/lab';"
+            f" def Lab.check_room; end; Lab.check('{command}')"
+        )
         done = subprocess.run(
             (ruby.RUBY, "-e", program),
             cwd=self.path,
@@ -273,6 +266,26 @@ def test_vagrant_up_refuses_and_leaves_what_is_written(folder):
     assert folder.changed == []
 
 
+def test_a_node_comes_and_goes_and_no_other_is_made_anew(folder):
+    folder.has(CONTAINER, OTHER)
+    settings = folder.path / "lab.yml"
+    settings.write_text(SETTINGS + "  three: {host: 13, memory: 2048}\n")
+    assert folder.check() == ""
+    three = {
+        "name": "lab-three",
+        "address": "10.77.77.13",
+        "memory": 2048,
+        "image": "lab-node:TAG",
+        "volumes": [],
+    }
+    assert folder.written["machines"] == {"one": ONE, "two": TWO, "three": three}
+    assert folder.written["made_from"]["nodes"]["three"] == {"host": 13, "memory": 2048}
+    settings.write_text(SETTINGS)
+    assert folder.check() == ""
+    assert folder.written == WRITTEN
+    assert folder.changed == []
+
+
 def test_another_folder_s_machines_are_not_to_be_made_anew(folder):
     # This one is a copy of that one, .vagrant and all.
     folder.has(CONTAINER, OTHER, of=FOLDER)
@@ -308,19 +321,6 @@ def test_nothing_is_written_but_by_up(folder, command):
     folder.has(CONTAINER, OTHER)
     assert folder.check(command) == ""
     assert not folder.file.exists()
-
-
-def test_virtual_machines_are_written_as_they_are_wanted(folder):
-    folder.has(known=("one", "two"))
-    assert folder.check(provider="libvirt") == ""
-    box = {"image": "bento/ubuntu-24.04", "volumes": []}
-    assert folder.written == WRITTEN | {
-        "provider": "libvirt",
-        "machines": {"one": ONE | box, "two": TWO | box},
-    }
-    assert not (folder.bin / "asked").exists()
-    folder.has(known=("one", "two", "three"))
-    assert folder.check(provider="libvirt") == f"lab: {REMOVED.format('three')}"
 
 
 def test_a_folder_that_can_t_be_written_to_is_named(folder):
@@ -360,16 +360,18 @@ def test_the_tasks_read_what_vagrant_wrote(file):
 
 def test_a_virtual_machine_is_no_container(file):
     file.write_text(json.dumps(WRITTEN | {"provider": "libvirt"}))
-    assert made.load("lab").container("one") == ""
+    found = made.load("lab")
+    assert (found.called("one"), found.container("one")) == ("lab-one", "")
 
 
+UNTOLD = "nothing tells of the machines of the lab 'lab' (no .lab/machines.json): run `make up`"
 DAMAGED = "FILE is damaged: run `make up`, which writes it anew"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "the lab 'lab' is not up (there is no .lab/machines.json): run `make up`"),
+        (None, UNTOLD),
         ("", DAMAGED),
         ('{"name": "lab", "prov', DAMAGED),
         ("[]", DAMAGED),
@@ -424,12 +426,14 @@ DELIVERED = {
         (None, {"LAB_SUBNET": "192.168.57.0/24"}, "TAG", False),
         (None, {"LAB_NAME": "two"}, "TAG", False),
         (None, {}, "NEW", False),
+        (("builder: ubuntu1", "machines: {cpus: 4}\nbuilder: ubuntu1"), {}, "TAG", False),
     ],
-    ids=["same", "else", "memory", "host", "added", "builder", "subnet", "name", "image"],
+    ids=["same", "else", "memory", "host", "added", "builder", "subnet", "name", "image", "cpus"],
 )
 def test_machines_are_as_wanted_or_not(file, change, environment, image, wanted):
     file.write_text(json.dumps(DELIVERED))
-    text = TEXT.replace(*change, 1) if change else TEXT
+    old, new = change or ("", "")
+    text = TEXT.replace(old, new, 1)
     assert (text != TEXT) == (change is not None)
     assert made.as_wanted(topology.load(text, environment), image) == wanted
 
@@ -460,9 +464,9 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
         file.write_text(text)
     ran = []
     monkeypatch.setattr(boot, "_node_digest", lambda *_: "TAG\n")
-    monkeypatch.setattr(boot, "_all_answer", lambda _: answer)
-    monkeypatch.setattr(boot, "_vagrant", lambda *arguments: ran.append(*arguments) or ())
-    monkeypatch.setattr(boot, "SSH_CONFIG", file.with_name("ssh_config"))
+    monkeypatch.setattr(boot, "all_answer", lambda _: answer)
+    monkeypatch.setattr(boot, "vagrant", lambda *arguments: ran.append(*arguments) or ())
+    monkeypatch.setattr(ssh_settings, "renew", lambda _: ran.append("ssh-config"))
     monkeypatch.setattr(Lab, "nodes", {})
     boot.boot(Lab(LAB))
     assert ran == started
@@ -476,10 +480,11 @@ def test_vagrant_is_started_only_where_it_has_something_to_do(
             "removed; caches stay in Docker's volumes lab-builder and lab-registry",
         ),
         (json.dumps(WRITTEN | {"machines": {"two": TWO}}), "removed"),
+        (json.dumps(WRITTEN | {"provider": "libvirt", "machines": {"two": TWO}}), "removed"),
         # Its folder's .lab is lost.
         (None, "removed"),
     ],
-    ids=["with caches", "without", "not written"],
+    ids=["with caches", "without", "virtual", "not written"],
 )
 def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     file, monkeypatch, capsys, text, said
@@ -487,7 +492,7 @@ def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     folder = file.parent.parent
     (folder / "bin").mkdir()
     for program in ("vagrant", "docker"):
-        (folder / "bin" / program).write_text("#!/bin/sh\n")
+        (folder / "bin" / program).write_text('#!/bin/sh\n: >"$0-asked"\n')
         (folder / "bin" / program).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}/bin", prepend=os.pathsep)
     for module in (destroy, ownership):
@@ -497,13 +502,5 @@ def test_what_stays_of_a_lab_is_said_and_what_was_written_of_it_goes(
     destroy.destroy(Lab(LAB))
     assert capsys.readouterr().err.rstrip("\n").endswith(f" {said}")
     assert list(file.parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("make", ["off", "frozen"])
-def test_a_fault_of_a_container_is_not_done_to_a_virtual_machine(make):
-    fault = faults.faults(("one",))[f"one-{make}"]
-    with pytest.raises(LabError) as error:
-        fault.do(faults.Target("one", machine=""))
-    assert str(error.value) == (
-        "drill: one is no container of this machine, and nothing else can be killed or paused here"
-    )
+    # Docker is no business of virtual machines.
+    assert (folder / "bin" / "docker-asked").exists() == ("libvirt" not in (text or ""))

@@ -8,7 +8,7 @@ from lab import context
 from lab.config import topology
 from lab.context import Lab
 from lab.errors import LabError
-from lab.machines import ownership
+from lab.machines import ownership, ssh_settings
 from lab.machines.ownership import Machine
 from tests.unit import ruby
 from tests.unit.delivered import TEXT
@@ -260,20 +260,21 @@ NOT_TOLD = (
     "the lab 'lab' is not up from here, and whether another folder has it can't be told:"
     f" Docker does not answer ({DENIED}): run `make up`, which says what to do"
 )
-NOT_UP = "the lab 'lab' is not up: run `make up`"
+NOT_UP = "the lab 'lab' is not up: run `vagrant up` or `make up`"
 
 
 @pytest.mark.parametrize(
     ("docker", "way", "told"),
     [
-        (f"#!/bin/sh\necho warned >&2\necho '{DENIED}' >&2\nexit 1\n", False, NOT_TOLD),
+        (f"#!/bin/sh\necho warned >&2\necho '{DENIED}' >&2\nexit 1\n", "", NOT_TOLD),
         # Who may not use Docker may use the lab all the same.
-        (f"#!/bin/sh\necho '{DENIED}' >&2\nexit 1\n", True, NOT_UP),
-        ("#!/bin/sh\n", False, NOT_UP),
+        (f"#!/bin/sh\necho '{DENIED}' >&2\nexit 1\n", "ssh_config", NOT_UP),
+        ("#!/bin/sh\n", "", NOT_UP),
         # Nodes that are virtual machines need none.
-        (None, False, NOT_UP),
+        (None, "", NOT_UP),
+        (f"#!/bin/sh\necho '{DENIED}' >&2\nexit 1\n", ".vagrant/machines/one/libvirt/id", NOT_UP),
     ],
-    ids=["denied", "denied, with a way to the nodes", "no nodes", "no Docker"],
+    ids=["denied", "denied, with a way to the nodes", "no nodes", "no Docker", "denied, no matter"],
 )
 def test_a_docker_that_does_not_answer_is_not_one_without_nodes(
     monkeypatch, tmp_path, docker, way, told
@@ -283,11 +284,12 @@ def test_a_docker_that_does_not_answer_is_not_one_without_nodes(
         if text:
             (tmp_path / name).write_text(text)
             (tmp_path / name).chmod(0o755)
-    config = tmp_path / "ssh_config"
     if way:
-        config.touch()
+        (tmp_path / way).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / way).touch()
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(context, "SSH_CONFIG", config)
+    monkeypatch.setattr(context, "SSH_CONFIG", tmp_path / "ssh_config")
+    monkeypatch.setattr(ssh_settings, "FOLDER", tmp_path)
     with pytest.raises(LabError) as error:
         Lab(topology.load(TEXT, {})).require_up()
     assert str(error.value) == told

@@ -3,7 +3,7 @@
 import pytest
 
 from lab.config.topology import WebService
-from lab.plan import plans, services
+from lab.plan import plans, programs
 from lab.plan.modes import web
 from lab.plan.records import AddressOf, File, Mount, Publication, Volume
 from lab.plan.render import firewall
@@ -231,6 +231,15 @@ def test_the_firewall_lets_nodes_in_and_to_uwsgi_one_nginx_alone(lab, node, to_u
     ]
 
 
+@pytest.mark.parametrize("node", ["ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4"])
+def test_every_node_is_told_the_names_of_all(node):
+    files = {file.path: file.content for file in plans.plan(SITE, node).files}
+    assert files["/etc/lab/hosts"] == (
+        "192.168.56.11 ubuntu1\n192.168.56.12 ubuntu2\n192.168.56.13 ubuntu3\n"
+        "192.168.56.14 ubuntu4\n"
+    )
+
+
 def test_of_two_djangos_on_a_node_the_firewall_opens_the_one_whose_nginx_is_elsewhere():
     beside = WebService(mode="custom-bridge", django="ubuntu3", nginx="ubuntu3")
     settings = LAB.settings.model_copy(update={"web": (*LAB.web, beside)})
@@ -243,11 +252,11 @@ def test_of_two_djangos_on_a_node_the_firewall_opens_the_one_whose_nginx_is_else
     [(11, (-8, -4, 0, 4)), (12, (-6, -2, 2, 6)), (13, (-7, -3, 1, 5)), (14, (-5, -1, 3, 7))],
 )
 def test_tokens_are_even_and_follow_from_the_address_alone(host, sixteenths):
-    assert services.ring_tokens(host) == tuple(part * 2**60 for part in sixteenths)
+    assert programs.ring_tokens(host) == tuple(part * 2**60 for part in sixteenths)
 
 
 def test_no_two_addresses_share_a_token():
-    tokens = [token for host in range(2, 255) for token in services.ring_tokens(host)]
+    tokens = [token for host in range(2, 255) for token in programs.ring_tokens(host)]
     assert len(set(tokens)) == 4 * 253
     assert min(tokens) >= -(2**63)
     assert max(tokens) < 2**63

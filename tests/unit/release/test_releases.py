@@ -78,7 +78,7 @@ def test_a_run_bit_changes_the_tag(sources):
 
 
 def release(current, tags, topology=TOPOLOGY, now=NOW):
-    return releases.next_release(current, tags, topology, now, "abc1234")
+    return releases.next_release([current] if current else [], tags, topology, now, "abc1234")
 
 
 def test_the_same_tags_and_wiring_are_the_same_release():
