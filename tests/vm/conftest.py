@@ -9,7 +9,8 @@ from tests.vm.place import BOX, IMAGES, MACHINES, STATE
 
 # Words to (outcome, seconds, processor seconds, why), in the order in which the tests ran.
 SEEN: dict[str, tuple[str, float, float, str]] = {}
-BOX_NAME = "bento/ubuntu-24.04"
+# As lab.yml has it.
+BOX_NAME = "lab/debian-13"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -51,7 +52,6 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def booted():
     """Both machines, booted and provisioned by `vagrant up` in a copy where nothing was run."""
-    # What vagrant is told of the box in lab.yml's stead.
     machines.vagrant("box", "add", "--name", BOX_NAME, "--provider", "libvirt", str(BOX))
     machines.vagrant("up", *MACHINES, processor=6000)
     machines.learn_ssh(*MACHINES)
