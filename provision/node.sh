@@ -20,9 +20,7 @@ stop_upgrades() {
 }
 
 install_packages() {
-  local missing
-  missing=$(xargs dpkg-query --show --showformat '' < /tmp/lab-node/packages 2>&1 || true)
-  [ -n "$missing" ] || return 0
+  ! xargs dpkg-query --show < /tmp/lab-node/packages >/dev/null 2>&1 || return 0
   update_lists
   DEBIAN_FRONTEND=noninteractive xargs apt-get install --option "DPkg::Lock::Timeout=$PATIENCE" \
     --yes --quiet=2 --no-install-recommends < /tmp/lab-node/packages

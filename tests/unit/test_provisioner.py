@@ -1,6 +1,7 @@
 """provision/node.sh and lab-firewall on made-up machines: slow ones, virtual ones, containers."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -60,6 +61,20 @@ def test_sshd_moves_in_a_container_alone_whatever_the_shell_says(machine, detect
     assert (done.returncode, done.stderr) == (0, "")
     folder = machine.etc / "ssh/sshd_config.d"
     assert {path.name: path.read_text() for path in folder.iterdir()} == bound
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="no Debian package is known here")
+@pytest.mark.parametrize(
+    ("packages", "asked"), [("dpkg\napt\n", False), ("dpkg\nno-such-package\n", True)]
+)
+def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, asked):
+    (machine.root / "packages").write_text(packages)
+    machine.has(apt_get=f'echo "$1" >> {machine.root}/asked')
+    text = PROVISIONER.replace("/tmp/lab-node/packages", str(machine.root / "packages"))
+    done = machine.run(f"{text}\ninstall_packages")
+    assert (done.returncode, done.stderr) == (0, "")
+    log = machine.root / "asked"
+    assert (log.read_text().split() if log.exists() else []) == ["update", "install"] * asked
 
 
 LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 291 (apt-get)"
