@@ -1,6 +1,7 @@
 """Releases under fire: nobody notices a good one, a bad one or a way back."""
 
 import random
+import re
 import signal
 import time
 import uuid
@@ -101,7 +102,7 @@ def served():
 
 def release_of(run):
     (line,) = [line for _, line in run.lines if " release 2" in line and " lab " in line][-1:]
-    return line.rsplit(" ", 1)[1]
+    return re.search(r" release (\d{8}-\d{4}-[0-9a-f]{6})\b", line)[1]
 
 
 def started(running):
