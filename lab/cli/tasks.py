@@ -35,14 +35,14 @@ from lab.drills import drill as drills
 from lab.drills.report import text as drill_text
 from lab.engine.progress import elapsed, phases, say
 from lab.errors import LabError
+from lab.lifecycle import boot
+from lab.lifecycle import destroy as destruction
 from lab.matrix import run as matrices
 from lab.matrix.results import table as matrix_table
 from lab.observe import logs as log_lines
 from lab.observe import top as live_view
 from lab.observe import trace as traces
 from lab.release.images import IMAGES
-from lab.vagrant import boot
-from lab.vagrant import destroy as destruction
 
 # Django tasks of a stack: more would only wait for the two databases.
 MOST_TASKS = 12

@@ -19,12 +19,12 @@ from lab.engine.observation import Observation
 from lab.engine.progress import together
 from lab.engine.steps import as_typed
 from lab.errors import LabError
+from lab.lifecycle import boot
 from lab.plan import plans
 from lab.plan.modes import overlay, web
 from lab.plan.plans import ALL, BALANCER, REGISTRY, WEB
 from lab.release.images import IMAGES, WEB_IMAGES
 from lab.release.releases import Release
-from lab.vagrant import boot
 
 NOTHING = "nothing to do: every node is as lab.yml and the sources say"
 

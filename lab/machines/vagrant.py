@@ -18,7 +18,7 @@ ENVIRONMENT = {"VAGRANT_NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
 def require() -> None:
     """Raises LabError where this machine has no Vagrant."""
     if shutil.which("vagrant") is None:
-        raise LabError("vagrant: not found: run `make up`, which installs it")
+        raise LabError("vagrant: not found: run `provision/host.sh`, which installs it")
 
 
 def vagrant(*arguments: str) -> Iterator[str]:

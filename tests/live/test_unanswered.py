@@ -91,10 +91,12 @@ def test_each_post_is_answered_and_logged_while_nginx_is_killed_twenty_times(run
         sender.start()
     try:
         for service in islice(cycle(TOPOLOGY.web), KILLS):
+            # For POSTs to be on their way, now and while it is away: they are what is counted.
             time.sleep(1)
             with killed(service.nginx, web.name("nginx", service.mode))(running):
                 time.sleep(0.5)
     finally:
+        # Some more that follow the last kill.
         time.sleep(2)
         done.set()
         for sender in senders:

@@ -8,7 +8,7 @@ from lab.deploy import deploy, preview
 from lab.deploy.up import bring_up
 from lab.engine.ssh import Node
 from lab.errors import LabError
-from lab.vagrant import boot
+from lab.lifecycle import boot
 from tests.unit.delivered import LAB
 from tests.unit.deploy.test_orchestration_moves import DJANGO_MOVED, SERVICE_MOVED
 from tests.unit.told import told

@@ -14,9 +14,9 @@ from lab.config.paths import FOLDER
 from lab.config.topology import NodeSettings
 from lab.context import Lab
 from lab.errors import LabError
+from lab.lifecycle import boot, destroy
 from lab.machines import made, ownership, ssh_settings
 from lab.machines.made import MadeFrom
-from lab.vagrant import boot, destroy
 from tests.unit import ruby
 from tests.unit.delivered import LAB, TEXT
 

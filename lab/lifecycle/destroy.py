@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 
@@ -10,8 +9,8 @@ from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.engine.progress import say
 from lab.errors import LabError
-from lab.machines import failure, made, ownership
-from lab.machines.vagrant import ENVIRONMENT
+from lab.machines import made, ownership
+from lab.machines.vagrant import vagrant
 
 
 def destroy(lab: Lab) -> None:
@@ -20,16 +19,8 @@ def destroy(lab: Lab) -> None:
     provider, volumes = _made(name)
     if provider == "docker":
         ownership.require_own(name)
-    if shutil.which("vagrant") is None:
-        raise LabError("vagrant is missing: install it, or run `provision/host.sh`, which does")
-    command = ("vagrant", "destroy", "--force", "--parallel")
-    environment = os.environ | ENVIRONMENT
-    done = subprocess.run(
-        command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        last = failure.end_of((done.stderr or done.stdout).splitlines()).splitlines()[-1:]
-        raise LabError(f"vagrant destroy: {' '.join(last).removeprefix('lab: ')}")
+    for _ in vagrant("destroy", "--force", "--parallel"):
+        pass
     if provider == "docker":
         _remove_what_vagrant_does_not_know(name)
     for folder in ("secrets", "ca"):

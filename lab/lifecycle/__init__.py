@@ -1,0 +1,1 @@
+"""The machines come and go: booted, provisioned and removed, by Vagrant."""

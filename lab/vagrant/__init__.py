@@ -1,1 +1,0 @@
-"""Boots, provisions and removes the machines, by Vagrant."""
