@@ -14,6 +14,7 @@ from lab.databases.initialize import initialized
 from lab.deploy import building, static, swarm
 from lab.deploy.changes import changes
 from lab.deploy.publishing import source_release
+from lab.deploy.services import nodes_of
 from lab.engine.difference import Difference, difference, pulls
 from lab.engine.observation import Observation
 from lab.engine.progress import together
@@ -98,7 +99,7 @@ def look(lab: Lab, services: tuple[WebService, ...], *, whole: bool) -> Seen:
     for node, plan in wanted.items():
         concerned = ALL if whole else _concerned(lab, services, node)
         concerned |= ALL - WEB if everything else frozenset()
-        web_too = WEB if lab.topology.overlay or node in _nodes(reached) else frozenset()
+        web_too = WEB if lab.topology.overlay or node in nodes_of(reached) else frozenset()
         ahead = pulls(plan.only(concerned | web_too), found[node])
         nodes[node] = replace(difference(plan, found[node], concerned), pulls=ahead)
     serving = static.serving(lab)
@@ -120,7 +121,7 @@ def look(lab: Lab, services: tuple[WebService, ...], *, whole: bool) -> Seen:
 def _concerned(lab: Lab, services: tuple[WebService, ...], node: str) -> frozenset[str]:
     """The programs of a node that a deploy of web services brings to their plan."""
     # Of all web services what they left behind is removed, too: from nodes that have none now.
-    web_too = node in _nodes(services) or set(services) == set(lab.topology.web)
+    web_too = node in nodes_of(services) or set(services) == set(lab.topology.web)
     registry = REGISTRY if node == lab.topology.builder else frozenset()
     return BALANCER | registry | (WEB if web_too else frozenset())
 
@@ -132,10 +133,6 @@ def _reached_first(
     another release."""
     found = changes(lab, release, lab.topology.web)
     return lab.topology.web if any(one.serves for one in found.values()) else services
-
-
-def _nodes(services: tuple[WebService, ...]) -> frozenset[str]:
-    return frozenset(node for service in services for node in (service.django, service.nginx))
 
 
 def _missing(lab: Lab, release: Release, builder: Observation) -> dict[str, str] | None:

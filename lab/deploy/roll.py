@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,16 @@ from lab.config.topology import WebService
 from lab.context import Lab
 from lab.deploy import static, swarm
 from lab.deploy.changes import Change, changes
-from lab.deploy.services import fronts, lay, lay_ahead, remove_leftovers, start_service, tidy, where
+from lab.deploy.services import (
+    fronts,
+    lay,
+    lay_ahead,
+    nodes_of,
+    remove_leftovers,
+    start_service,
+    tidy,
+    where,
+)
 from lab.deploy.warm_up import warm_up
 from lab.engine.apply import HEALTHY_SECONDS, apply, wait_healthy
 from lab.engine.progress import interrupted, phase, say, together
@@ -176,7 +185,7 @@ def _put_back(lab: Lab, changed: list[WebService], error: LabError) -> LabError:
         return error
     say("lab", f"{str(error).splitlines()[0]}")
     try:
-        _bring_back(lab.as_of(current), current, _nodes(changed))
+        _bring_back(lab.as_of(current), current, nodes_of(changed))
     except LabError as second:
         return LabError(f"{error}\nand the release before could not be put back: {second}")
     return LabError(f"{error}\nthe web is back at {current.name}")
@@ -186,16 +195,12 @@ def _bring_back(before: Lab, current: Release, nodes: frozenset[str]) -> None:
     say("lab", f"putting back {current.name} on {' and '.join(sorted(nodes))}")
     # The one that failed is first: the others serve.
     for service in reversed(before.topology.web):
-        if nodes & _nodes([service]):
+        if nodes & nodes_of([service]):
             # A wiring that had no place for its volume or folder may have removed them.
             lay(before, current, service, static.serving(before))
             with drained(before, *fronts(before, service)):
                 start_service(before, current, service, seconds=REPLACED_SECONDS)
     together({name: partial(tidy, before, current, name) for name in nodes})
-
-
-def _nodes(services: Iterable[WebService]) -> frozenset[str]:
-    return frozenset(node for service in services for node in (service.django, service.nginx))
 
 
 def leave_overlay(lab: Lab, release: Release) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from lab.config.modes import FRONTS, MODES
@@ -100,3 +100,7 @@ def fronts(lab: Lab, service: WebService) -> tuple[str, ...]:
 
 def where(service: WebService) -> str:
     return " and ".join(dict.fromkeys((service.django, service.nginx)))
+
+
+def nodes_of(services: Iterable[WebService]) -> frozenset[str]:
+    return frozenset(node for service in services for node in (service.django, service.nginx))
