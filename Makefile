@@ -10,7 +10,7 @@ test: host-test
 test-all: host-test
 	provision/own .venv/bin/python -m tests --all
 
-test-vm: environment
+test-vm: host-test-vm
 	provision/own .venv/bin/python -m tests --vm
 
 check: environment
@@ -19,12 +19,15 @@ check: environment
 destroy: environment
 	.venv/bin/fab destroy
 
-.PHONY: host host-test environment
+.PHONY: host host-test host-test-vm environment
 host:
 	provision/host.sh
 
 host-test:
 	provision/host.sh test
+
+host-test-vm:
+	provision/host.sh test-vm
 
 environment:
 	provision/host.sh environment

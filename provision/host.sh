@@ -2,7 +2,8 @@
 # Makes this machine able to run the lab: packages, what the lab's provider needs (a Docker engine, or
 # libvirt), the Python tools in .venv.
 # Does nothing where nothing is missing.
-# usage: host.sh [test | environment]   (test: also a browser; environment: .venv alone)
+# usage: host.sh [test | test-vm | environment]
+#   test: also a browser; test-vm: Docker and what `make test-vm` takes; environment: .venv alone
 set -euo pipefail
 "$(dirname "$0")/provider" bears
 [ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
@@ -25,7 +26,7 @@ has() {
 }
 
 # The packages, as Debian names them, whose programs are not there.
-missing_packages() { # provider, or none for .venv alone; test or nothing
+missing_packages() { # provider, or none for .venv alone; test, test-vm or nothing
   python3 -c 'import ensurepip' 2>/dev/null || printf '%s ' python3-venv
   case $1 in
     none) return ;;
@@ -37,7 +38,17 @@ missing_packages() { # provider, or none for .venv alone; test or nothing
   has rsync || printf '%s ' rsync
   has ssh || printf '%s ' openssh-client
   has ip || printf '%s ' iproute2
-  [ "${2:-}" != test ] || has chromium || printf '%s ' chromium fonts-noto-color-emoji
+  case ${2:-} in
+    test) has chromium || printf '%s ' chromium fonts-noto-color-emoji ;;
+    test-vm) missing_libvirt_packages && missing_apart_packages ;;
+  esac
+}
+
+# What libvirtd of its own takes (tests/vm/apart), and to make a box (box.sh).
+missing_apart_packages() {
+  has dnsmasq || printf '%s ' dnsmasq-base
+  has iptables || printf '%s ' iptables
+  has sfdisk || printf '%s ' fdisk
 }
 
 missing_docker_packages() {
@@ -222,8 +233,13 @@ check_folder() {
 
 main() {
   check_folder
-  local provider=none
-  [ "${1:-}" = environment ] || provider=$(provision/provider which)
+  local provider
+  case ${1:-} in
+    environment) provider=none ;;
+    # For the images that its machines are given.
+    test-vm) provider=docker ;;
+    *) provider=$(provision/provider which) ;;
+  esac
   # shellcheck disable=SC2046  # a list of words
   install_packages $(missing_packages "$provider" "${1:-}")
   make_environment &

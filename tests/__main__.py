@@ -36,6 +36,7 @@ ALL = (
 # In this order.
 VM_TESTS = tuple(f"tests/vm/test_{name}.py" for name in ("machines", "docker_provider", "destroy"))
 VM = (
+    (PYTHON, "-m", "pytest", "--quiet", "tests/vm/test_apart.py"),
     (PYTHON, "-m", "tests.vm.prepare"),
     ("tests/vm/apart", str(RUN), PYTHON, "-m", "pytest", "--quiet", *VM_TESTS),
 )

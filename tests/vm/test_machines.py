@@ -8,8 +8,9 @@ from threading import Event, Thread
 
 import pytest
 
+from lab.config.paths import FOLDER
 from lab.release import images
-from tests.vm.machines import attempt, root, run, vagrant, virsh
+from tests.vm.machines import SSH_CONFIG, attempt, root, run, vagrant, virsh
 from tests.vm.place import ADDRESSES, MACHINES
 
 # Who lab.yml has for which half.
@@ -69,6 +70,18 @@ def test_every_name_is_an_address_of_the_lab(node):
 @pytest.mark.usefixtures("booted")
 def test_vagrant_ssh_leads_to_the_machine():
     assert vagrant("ssh", "ubuntu2", "-c", "hostname").splitlines()[-1].strip() == "ubuntu2"
+
+
+@pytest.mark.usefixtures("booted")
+def test_the_plain_walk_finds_its_own_way_and_names_the_machine_that_is_missing():
+    SSH_CONFIG.unlink()
+    fab = str(FOLDER / ".venv" / "bin" / "fab")
+    status, said = run(fab, "-H", "ubuntu1", "deploy", processor=900, check=False)
+    assert "vagrant ssh-config ubuntu1 ubuntu2" in said
+    last = said.strip().splitlines()[-1]
+    assert (status, "ubuntu3" in last or "ubuntu4" in last) == (1, True), said
+    # The way that it found leads there.
+    assert root("ubuntu2", "hostname").strip() == "ubuntu2"
 
 
 @pytest.mark.usefixtures("booted")
