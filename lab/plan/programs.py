@@ -162,7 +162,7 @@ def balancer(site: Site, node: str) -> Plan:
         limit=topology.limits.keepalived,
         network="host",
         user="root",
-        # SYS_NICE: to run before others (keepalived.conf.j2).
+        # SYS_NICE: for real-time priority (keepalived.conf.j2).
         capabilities=("NET_ADMIN", "NET_RAW", "SETGID", "SETUID", "SYS_NICE"),
         mounts=(
             Mount(keepalived_folder, "/etc/balancer"),
