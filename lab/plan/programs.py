@@ -162,7 +162,8 @@ def balancer(site: Site, node: str) -> Plan:
         limit=topology.limits.keepalived,
         network="host",
         user="root",
-        capabilities=("NET_ADMIN", "NET_RAW", "SETGID", "SETUID"),
+        # SYS_NICE: for real-time priority (keepalived.conf.j2).
+        capabilities=("NET_ADMIN", "NET_RAW", "SETGID", "SETUID", "SYS_NICE"),
         mounts=(
             Mount(keepalived_folder, "/etc/balancer"),
             Mount("/etc/lab/interface.conf", "/etc/lab/interface.conf"),

@@ -154,6 +154,9 @@ def _confined(service: str, limit: Limit) -> dict[str, Any]:
         "read_only": True,
         "cap_drop": ["ALL"],
         "stop_grace_period": f"{web.STOP_SECONDS}s",
+        # Swarm ends a task that is not healthy: it is asked more often than the image says, and
+        # not ended for one answer that is late.
+        "healthcheck": {"interval": "10s", "retries": 3},
         "labels": {
             "lab.service": service,
             "lab.mode": OVERLAY,

@@ -17,6 +17,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from lab_node import health
+
 # As typing has it, whose import takes 5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,12 +82,17 @@ def main() -> None:
         }
         docker = answer(["bash", "-o", "pipefail", "-c", INSPECT], *allowed)
         found = inspected(docker)
+        again = [
+            (one, pool.submit(answer, health.question(one), *allowed)) for one in health.ill(found)
+        ]
         inside = {
             (container, name): pool.submit(answer, in_container(argv, container), *allowed)
             for service, probes in asked["inside"].items()
             for container in running(found, service)
             for name, argv in probes.items()
         }
+        for one, future in again:
+            health.mend(one, future.result()[0])
         told = {
             "docker": [0 if found else docker[0], "", docker[2]],
             "containers": found,

@@ -1,7 +1,12 @@
 """The MySQL group agent's decisions: observations in, what it does and answers out."""
 
+import json
+import socket
 import subprocess
 import sys
+import threading
+import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -380,6 +385,43 @@ def test_what_a_server_tells_of_itself_is_what_the_others_read() -> None:
     # The servers are replaced one by one: an older agent says nothing of its disk.
     del reported["free"]
     assert endpoint.observation(reported) == with_free(told, 0)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "first"),
+    [
+        (b"GET /primary HTTP/1.0\r\n\r\n", b"HTTP/1.0 200 OK\r\n"),
+        (b"GET /replica HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.0 503 Service Unavailable\r\n"),
+        (b"GET /nowhere HTTP/1.0\r\n\r\n", b"HTTP/1.0 404 Not Found\r\n"),
+        (b"PUT /primary HTTP/1.0\r\n\r\n", b"HTTP/1.0 501 Not Implemented\r\n"),
+        (b"\x16\x03\x01\xff", b"HTTP/1.0 501 Not Implemented\r\n"),
+        (b"", b"HTTP/1.0 501 Not Implemented\r\n"),
+    ],
+)
+def test_the_endpoint_s_answer(request_line: bytes, first: bytes) -> None:
+    board = endpoint.Board(group_seen_by(A), observed=time.monotonic())
+    head, _, body = endpoint.answer(request_line, board).partition(b"\r\n\r\n")
+    assert head.startswith(first)
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert endpoint.observation(json.loads(body)) == group_seen_by(A)
+
+
+def test_a_client_that_asks_nothing_keeps_no_other_waiting(monkeypatch) -> None:
+    monkeypatch.setattr(endpoint, "PORT", 0)
+    board = endpoint.Board(replace(group_seen_by(A), address="127.0.0.1"))
+    served = endpoint.Endpoint(board)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    address = served.listener.getsockname()
+    with ExitStack() as clients:
+        for _ in range(10):
+            clients.enter_context(socket.create_connection(address))
+        with socket.create_connection(address) as client:
+            time.sleep(0.2)  # whoever asks a moment later is answered, too
+            began = time.monotonic()
+            client.sendall(b"GET /state HTTP/1.0\r\n\r\n")
+            with client.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.0 200 OK\r\n")
+            assert time.monotonic() - began < endpoint.TIMEOUT
 
 
 CHILD = """

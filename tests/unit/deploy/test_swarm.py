@@ -63,6 +63,7 @@ def test_both_are_confined_as_in_every_other_mode(service):
     assert "tmpfs" not in service
     assert {"type": "tmpfs", "target": "/run"} in service["volumes"]
     assert service["stop_grace_period"] == "40s"
+    assert service["healthcheck"] == {"interval": "10s", "retries": 3}
 
 
 def test_limits_are_those_of_lab_yml():

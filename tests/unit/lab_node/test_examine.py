@@ -129,3 +129,24 @@ def test_a_docker_that_fails_is_told_beside_the_other_answers(told):
 def test_how_long_they_have_is_for_who_asks_to_say(told, limit):
     asked = {"commands": {"a": ["sleep", "30"]}, "inside": {}, limit: 0.2}
     assert told("true", asked)["answers"] == {"a": [None, "", ""]}
+
+
+def test_what_docker_calls_unhealthy_is_asked_again(told, tmp_path):
+    """And has the status of now."""
+    ill = [
+        {
+            "Name": f"/{name}",
+            "Config": {"Labels": {"lab.service": name}, "Healthcheck": {"Test": ["CMD", "ask"]}},
+            "State": {"Status": "running", "Health": {"Status": "unhealthy"}},
+        }
+        for name in ("well", "ill")
+    ]
+    (tmp_path / "inspected").write_text(json.dumps(ill))
+    docker = f"""case $1 in
+      ps) echo c1 ;;
+      inspect) cat {tmp_path}/inspected ;;
+      exec) [ "$2 $*" = "well exec well timeout --signal=KILL 3 ask" ] ;;
+    esac"""
+    found = told(docker, {"commands": {}, "inside": {}})["containers"]
+    healths = {one["Name"]: one["State"]["Health"]["Status"] for one in found}
+    assert healths == {"/well": "healthy", "/ill": "unhealthy"}

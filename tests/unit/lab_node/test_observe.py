@@ -6,7 +6,11 @@ import pytest
 
 from lab_node import docker, observe
 
-CONTAINER = {"Name": "/mysql", "Config": {"Labels": {"lab.service": "mysql"}}}
+CONTAINER = {
+    "Name": "/mysql",
+    "Config": {"Labels": {"lab.service": "mysql"}, "Healthcheck": {"Test": ["CMD", "ask"]}},
+    "State": {"Status": "running", "Health": {"Status": "healthy"}},
+}
 VOLUMES = {"Volumes": [{"Name": "mysql_data"}, {"Name": "webapp_static"}], "Warnings": None}
 IMAGES = [
     {"RepoTags": ["ubuntu1:5000/mysql:0dcb33749690", "mysql:latest"]},
@@ -59,6 +63,14 @@ def test_a_node_is_told_of_in_one_object(node, tmp_path, monkeypatch, capsys):
     }
     disposable = "/volumes?filters=%7B%22label%22%3A%20%5B%22lab.disposable%3Dyes%22%5D%7D"
     assert disposable in node.asked
+
+
+def test_what_docker_calls_unhealthy_is_asked_again(node, monkeypatch, capsys, command):
+    command("docker", '[ "$*" = "exec mysql timeout --signal=KILL 3 ask" ]')
+    ill = CONTAINER | {"State": {"Status": "running", "Health": {"Status": "unhealthy"}}}
+    node.answers |= {"/containers/c1/json": (200, ill)}
+    (found,) = told(monkeypatch, capsys)["containers"]
+    assert found["State"]["Health"]["Status"] == "healthy"
 
 
 def test_a_manager_tells_of_its_stack_and_docker_of_no_volumes(node, monkeypatch, capsys):

@@ -43,8 +43,8 @@ INSTALLED = {
     "/usr/local/lib/lab/lab_node": (
         0o644,
         [
-            *("__init__.py", "ask_cassandra.py", "cql.py", "docker.py", "examine.py", "logs.py"),
-            *("observe.py", "reach.py", "sample.py"),
+            *("__init__.py", "ask_cassandra.py", "cql.py", "docker.py", "examine.py", "health.py"),
+            *("logs.py", "observe.py", "reach.py", "sample.py"),
         ],
     ),
     "/etc/systemd/system": (

@@ -24,11 +24,11 @@ DELIVERED = [
     ("ubuntu3", "cassandra", "daff36255fca65f7"),
     ("ubuntu3", "django-separate-hosts-1", "81927c23752bdec3"),
     ("ubuntu3", "haproxy", "d01cd469117624ae"),
-    ("ubuntu3", "keepalived", "9634e3bf0afdbe0e"),
+    ("ubuntu3", "keepalived", "0fe1e76786db817e"),
     ("ubuntu4", "cassandra", "f2134b85780a44bd"),
     ("ubuntu4", "nginx-separate-hosts-1", "c2f8c5d1a8b7d52b"),
     ("ubuntu4", "haproxy", "d01cd469117624ae"),
-    ("ubuntu4", "keepalived", "5c01e62f32aa0ffe"),
+    ("ubuntu4", "keepalived", "a03487f41962d727"),
 ]
 
 # Mode of ubuntu2, container, digest: those that the delivered lab has on no node.
