@@ -10,9 +10,9 @@ OTHER = "article-application"
 def turn(own, other, errors=0):
     """At 4 and at 16 connections: (requests/s, p50)."""
     return {
-        (who, connections): Measurement(*figures, 10.0, errors if who == OTHER else 0)
+        (who, connections): Measurement(requests, p50, 10.0, errors if who == OTHER else 0)
         for who, both in ((OWN, own), (OTHER, other))
-        for connections, figures in zip((4, 16), both, strict=True)
+        for connections, (requests, p50) in zip((4, 16), both, strict=True)
     }
 
 
