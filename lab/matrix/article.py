@@ -96,13 +96,13 @@ SETTINGS = (
     ),
     Setting(
         "uWSGI",
-        "all of them wake for each request, threads stand still between two",
+        "no `thunder-lock`, no `enable-threads`",
         "`thunder-lock = true`, `enable-threads = true`",
         f"{DJANGO}/files_uwsgi/djangoapp.ini",
     ),
     Setting(
         "uWSGI",
-        "no limit to a request, nor to its headers beyond 4 kB; nothing is finished at the end",
+        "no `harakiri`, no `buffer-size`, nothing said of its end",
         "`harakiri = 30`, `buffer-size = 65535`, requests in flight are answered",
         f"{DJANGO}/files_uwsgi/djangoapp.ini",
     ),

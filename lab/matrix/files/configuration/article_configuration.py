@@ -15,7 +15,8 @@ for database in DATABASES.values():
     database["OPTIONS"] = {"ssl_mode": "REQUIRED"}
 
 for engine in TEMPLATES:
-    # Django 1.9 kept no template that it had read; today's does unless the loaders are named.
+    # Django kept no template that it had read until 1.11, and with DEBUG until 4.1; now it does
+    # unless the loaders are named.
     del engine["APP_DIRS"]
     engine["OPTIONS"]["loaders"] = [
         "django.template.loaders.filesystem.Loader",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 SECRET_KEY = Path(os.environ["APP_SECRET_KEY_FILE"]).read_text().strip()
 DEBUG = True
-# Django 1.9.2 took any while DEBUG is on.
+# Django took any while DEBUG is on until 1.9.11.
 ALLOWED_HOSTS = ["*"]
 
 LOGGING = {
@@ -62,7 +62,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [],
         "OPTIONS": {
-            # APP_DIRS of Django 1.9, which kept no template that it had read.
+            # APP_DIRS of Django 1.9, which keeps no template that it has read.
             "loaders": [
                 "django.template.loaders.filesystem.Loader",
                 "django.template.loaders.app_directories.Loader",
