@@ -37,7 +37,10 @@ from lab.engine.progress import elapsed, phases, say
 from lab.errors import LabError
 from lab.lifecycle import boot
 from lab.lifecycle import destroy as destruction
+from lab.matrix import compare as comparison
+from lab.matrix import ratios
 from lab.matrix import run as matrices
+from lab.matrix.article import ROWS
 from lab.matrix.results import table as matrix_table
 from lab.observe import logs as log_lines
 from lab.observe import top as live_view
@@ -176,18 +179,32 @@ def _number(name: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-@task(help={"modes": "some of them, comma-separated", "seconds": "to ask for each page, 1 to 60"})
-def matrix(context: Context, modes: str = "", seconds: str = "5") -> None:
-    """Run, test and measure every wiring; a table and a picture go to .lab/reports/."""
-    every = matrices.every()
-    chosen = tuple(modes.split(",")) if modes else every
-    if unknown := [mode for mode in chosen if mode not in every]:
-        raise LabError(f"--modes: {unknown[0]!r} is no mode; those are {', '.join(every)}")
+@task(
+    help={
+        "mode": f"one of the wirings, or {' or '.join(ROWS)}",
+        "modes": "some of them, comma-separated",
+        "seconds": "to ask for each page, 1 to 60",
+    }
+)
+def matrix(context: Context, mode: str = "", modes: str = "", seconds: str = "5") -> None:
+    """Run, test and measure every wiring, and the article's beside it.
+
+    Tables and a picture go to .lab/reports/. What the article has is measured beside the release
+    that serves, in turn with it, and is gone afterwards.
+    """
+    every = (*matrices.every(), *ROWS)
+    chosen = tuple(filter(None, (mode, *modes.split(",")))) or every
+    if unknown := [name for name in chosen if name not in every]:
+        raise LabError(f"matrix: {unknown[0]!r} is no mode; those are {', '.join(every)}")
     length = _number("--seconds", seconds, 1, 60)
+    wirings = tuple(name for name in chosen if name not in ROWS)
+    rows = tuple(name for name in ROWS if name in chosen)
     lab = Lab()
     with lab.changing("matrix"):
-        results = matrices.run(lab, chosen, length)
-    print(matrix_table(results))
+        if wirings:
+            print(matrix_table(matrices.run(lab, wirings, length)), flush=True)
+        if rows:
+            print(ratios.table(comparison.compare(lab, rows, length)))
 
 
 @task(help={"count": f"how many, 1 to {MOST_TASKS}"})

@@ -1,1 +1,1 @@
-"""Every wiring in turn on the same nodes, tested and measured."""
+"""Every wiring in turn on the same nodes, and the article's web beside them: measured."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
-from tempfile import NamedTemporaryFile
 
 from lab.balancers.balancers import balance, set_state
 from lab.config.modes import BACKS, MODES, OVERLAY
@@ -24,7 +22,7 @@ from lab.deploy.publishing import prepare
 from lab.engine.observation import Running
 from lab.engine.progress import resume, say
 from lab.errors import LabError
-from lab.matrix import results
+from lab.matrix import results, wrk
 from lab.matrix.results import Measurement, Result
 from lab.plan.plans import WEB
 from lab.release.images import WEB_IMAGES
@@ -170,28 +168,15 @@ def _mebibytes(usage: str) -> float:
 
 
 def _loads(address: str, client: Client, seconds: int) -> dict[str, Measurement]:
+    """Straight to nginx, so that the wirings differ and the balancer does not count."""
     _, _, page = client.get("/posts/")
     if "Your posts" not in page:
         raise LabError(f"matrix: {address}: the list is not that of a signed-in user")
     paths = {"static": style_sheets(page)[0], "health": "/uwsgi_health", "list": "/posts/"}
-    return {name: _wrk(address, path, client, seconds) for name, path in paths.items()}
-
-
-def _wrk(address: str, path: str, client: Client, seconds: int) -> Measurement:
-    """Straight to nginx, so that the wirings differ and the balancer does not count."""
-    with NamedTemporaryFile("w", suffix=".lua") as script:
-        # A file that others can't read: on the command line they could read the session.
-        script.write(f"wrk.headers['Cookie'] = '{client.cookie_header()}'\n")
-        script.flush()
-        command = (
-            *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--latency"),
-            *("--duration", f"{seconds}s", "--script", script.name, f"http://{address}{path}"),
-        )
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            raise LabError("wrk: not found: run `make up`, which installs it") from None
-    return results.parse_wrk(done.stdout + done.stderr)
+    return {
+        name: wrk.measure(address, path, client, seconds, CONNECTIONS)
+        for name, path in paths.items()
+    }
 
 
 def _restart(lab: Lab, address: str, client: Client, nodes: tuple[str, ...]) -> tuple[float, float]:

@@ -23,6 +23,7 @@ FOLDERS = (
     "/etc/lab/secrets/*",
     "/etc/lab/haproxy",
     "/etc/lab/keepalived",
+    "/etc/lab/article",
     "/etc/lab/release",
     "/etc/lab/stack",
     "/etc/docker/certs.d/*",

@@ -93,6 +93,14 @@ def run(capsys, monkeypatch):
             ("drill", "soak", f"--seed={'9' * 5000}"),
             f"lab: --seed: '{'9' * 40}' should be a number from 0 to 2147483648",
         ),
+        *(
+            (
+                ("matrix", flag),
+                f"lab: matrix: 'bridge' is no mode; those are {MODES}, separate-hosts, overlay,"
+                " article-application, article-configuration",
+            )
+            for flag in ("--mode=bridge", "--modes=overlay,bridge")
+        ),
         (("diagram", "--into="), "lab: --into: '' should be a folder, such as docs/modes"),
         (("top", "--seconds=-1"), "lab: --seconds: '-1' should be a number from 0 to 86400"),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
@@ -118,6 +126,13 @@ def test_a_mistake_in_the_environment_is_named_before_anything_is_touched():
 
 def test_a_lab_that_is_not_up_is_said_to_be_so_and_nothing_is_sent():
     ended = fab("status", LAB_NAME="nowhere", LAB_SUBNET="192.168.250.0/24")
+    line = "lab: the lab 'nowhere' is not up: run `vagrant up` or `make up`"
+    assert (ended.returncode, ended.stderr.strip()) == (1, line)
+
+
+def test_nothing_is_compared_with_the_article_while_the_lab_is_down():
+    environment = {"LAB_NAME": "nowhere", "LAB_SUBNET": "192.168.250.0/24"}
+    ended = fab("matrix", "--mode=article-application", **environment)
     line = "lab: the lab 'nowhere' is not up: run `vagrant up` or `make up`"
     assert (ended.returncode, ended.stderr.strip()) == (1, line)
 

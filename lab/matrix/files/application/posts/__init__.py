@@ -1,0 +1,1 @@
+"""As in the article; see lab/matrix/article.py."""
