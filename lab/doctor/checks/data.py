@@ -98,7 +98,7 @@ def _primary(facts: Facts) -> Failure | None:
 def _of_primary(facts: Facts, question: str) -> Answer:
     for node in facts.topology.settings.mysql:
         if role(facts, node) == "PRIMARY":
-            return facts.answer(node, question)
+            return facts.inside(node, "mysql", question)
     return NOT_ASKED
 
 
@@ -134,7 +134,7 @@ def _tables(facts: Facts) -> Failure | None:
 
 
 def _lag(facts: Facts, node: str) -> Failure | None:
-    answer = facts.answer(node, "mysql")
+    answer = facts.inside(node, "mysql", "mysql")
     if not answer.well:
         return Failure(answer.said, f"fab -H {node} logs --service=mysql")
     count = transactions("".join(_rows(answer, "behind")))

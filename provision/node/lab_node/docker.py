@@ -52,6 +52,18 @@ class Docker:
             raise OSError(f"{path}: {answer.status} {found.get('message')}")
         return found
 
+    def killed_for_memory(self, since: float, until: float) -> list[tuple[int, str]]:
+        """When the kernel told of such a process, in nanoseconds, and of which container: its id.
+
+        since, until: seconds since 1970. An event alone is no proof (lab/engine/memory.py).
+        """
+        wanted = quote(json.dumps({"type": ["container"], "event": ["oom"]}))
+        path = f"/events?since={since:.3f}&until={until:.3f}&filters={wanted}"
+        self.connection.request("GET", path)
+        with self.connection.getresponse() as answer:
+            events = [json.loads(line) for line in answer.read().splitlines()]
+        return [(event["timeNano"], event["Actor"]["ID"]) for event in events]
+
     def containers(self) -> list[dict[str, Any]]:
         """All of the lab's, as `docker inspect` has them; one that is removed meanwhile is none."""
         listed = self.ask("/containers/json?all=1", label="lab.service")
