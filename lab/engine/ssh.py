@@ -37,7 +37,7 @@ from lab.errors import LabError, outside
 from lab.machines import ssh_settings
 from lab.plan.records import File, Plan
 
-# Between two looks, at least and at most: as long as a look took, as a late machine is late with it.
+# Between two looks, at least and at most: it is as long as a look takes. Late machines take long.
 POLL_SECONDS, MOST_POLL_SECONDS = 0.2, 2.0
 # Bytes read from a command at once.
 PART = 128 * 1024

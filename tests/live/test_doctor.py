@@ -342,7 +342,7 @@ def with_node(facts, node, **changed):
 def test_an_answer_that_comes_late_is_told_as_that_and_as_nothing_else(running, load, remedy):
     """Of a lab that is well; on a busy machine nobody is told to restart or to end anything."""
     wait_well(running)
-    facts = replace(gather(running), load=load, at_once=load)
+    facts = replace(gather(running), load=load, slowness=1.0)
     assert not diagnose(checks(facts))
     told = {
         late: (finding.check, finding.evidence, finding.remedy)
