@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import http.client
 import json
 import os
 import signal
@@ -20,7 +19,7 @@ import stat
 import subprocess
 import time
 
-from lab_node import cassandra, reach, uwsgi
+from lab_node import cassandra, plain_http, reach, uwsgi
 from lab_node.docker import Docker
 
 # As typing has it, whose import takes 5 ms.
@@ -140,17 +139,19 @@ def ways(places: list[str], seconds: float) -> Answer:
 
 
 def page(arguments: list[str], seconds: float) -> Answer:
-    """HOST PORT PATH: the body of what answers 200; of other answers the status line."""
+    """HOST PORT PATH: the body of what answers 200; of other answers the status, too."""
     host, port, path = arguments
-    status, text = got(http.client.HTTPConnection(host, int(port), timeout=seconds), path)
-    return (0, text, "") if status == http.client.OK else (1, text, f"HTTP {status}")
+    with socket.create_connection((host, int(port)), timeout=seconds) as asked:
+        status, body = plain_http.get(asked, host, path)
+    text = body.decode(errors="replace")
+    return (0, text, "") if status == 200 else (1, text, f"HTTP {status}")
 
 
 def code(arguments: list[str], seconds: float) -> Answer:
     """HOST PORT PATH: the status, whatever it is."""
     host, port, path = arguments
-    status, _ = got(http.client.HTTPConnection(host, int(port), timeout=seconds), path)
-    return 0, str(status), ""
+    with socket.create_connection((host, int(port)), timeout=seconds) as asked:
+        return 0, str(plain_http.get(asked, host, path)[0]), ""
 
 
 def code_by_tls(arguments: list[str], seconds: float) -> Answer:
@@ -159,18 +160,9 @@ def code_by_tls(arguments: list[str], seconds: float) -> Answer:
     context = ssl.create_default_context(cafile=trusted[0] if trusted else None)
     # As Docker and curl have it, and whose authorities are older.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    asked = http.client.HTTPSConnection(host, int(port), timeout=seconds, context=context)
-    status, _ = got(asked, path)
-    return 0, str(status), ""
-
-
-def got(asked: http.client.HTTPConnection, path: str) -> tuple[int, str]:
-    try:
-        asked.request("GET", path)
-        answer = asked.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
-    finally:
-        asked.close()
+    plain = socket.create_connection((host, int(port)), timeout=seconds)
+    with plain, context.wrap_socket(plain, server_hostname=host) as asked:
+        return 0, str(plain_http.get(asked, host, path)[0]), ""
 
 
 def certificate(arguments: list[str], seconds: float) -> Answer:
@@ -236,7 +228,7 @@ def posts(arguments: list[str], seconds: float) -> Answer:
 def statistics(arguments: list[str], seconds: float, inside: dict[str, Any]) -> Answer:
     """HAProxy's."""
     path = f"{root(inside)}/run/haproxy/admin.sock"
-    with connected(path, seconds) as asked, asked.makefile("rb") as answer:
+    with plain_http.unix(path, seconds) as asked, asked.makefile("rb") as answer:
         asked.sendall(b"show stat\n")
         return 0, answer.read().decode(), ""
 
@@ -260,7 +252,7 @@ def django(arguments: list[str], seconds: float, inside: dict[str, Any]) -> Answ
 def uwsgi_of(inside: dict[str, Any], seconds: float) -> socket.socket:
     told = environment(inside)["APP_UWSGI_SOCKET"]
     if told.startswith("/"):
-        return connected(root(inside) + told, seconds)
+        return plain_http.unix(root(inside) + told, seconds)
     # Of this thread alone, which asks this question alone.
     with open(f"{PROCESSES}/{inside['State']['Pid']}/ns/net") as namespace:
         if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
@@ -378,13 +370,6 @@ def entering(inside: dict[str, Any], *spaces: str) -> tuple[str, ...]:
     user, group = owners(inside)
     place = ("--target", str(inside["State"]["Pid"]), *spaces)
     return ("nsenter", *place, "--setuid", str(user), "--setgid", str(group), "--")
-
-
-def connected(path: str, seconds: float) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(seconds)
-    connection.connect(path)
-    return connection
 
 
 OF_NODE: dict[str, Callable[[list[str], float], Answer]] = {

@@ -42,7 +42,7 @@ INSTALLED = {
         0o644,
         [
             *("__init__.py", "asking.py", "cassandra.py", "cql.py", "docker.py", "doctor.py"),
-            *("logs.py", "observe.py", "reach.py", "sample.py", "uwsgi.py"),
+            *("logs.py", "observe.py", "plain_http.py", "reach.py", "sample.py", "uwsgi.py"),
         ],
     ),
     "/etc/systemd/system": (
