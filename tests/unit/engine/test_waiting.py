@@ -1,5 +1,7 @@
 """How often something is looked at that is waited for."""
 
+import time
+
 import pytest
 
 from lab.engine import ssh
@@ -11,7 +13,7 @@ from lab.engine import ssh
 )
 def test_between_two_looks_there_is_as_much_time_as_a_look_takes(monkeypatch, took, pause):
     now = [100.0]
-    monkeypatch.setattr(ssh.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def look():
         now[0] += took
@@ -32,7 +34,7 @@ def test_a_wait_pauses_so_long(monkeypatch):
         now[0] += 0.5
         return next(looks)
 
-    monkeypatch.setattr(ssh.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(ssh.time, "sleep", pausing)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", pausing)
     found = ssh.wait_until("it", look, lambda a: a == "yes", seconds=9, advice=lambda _: "look")
     assert (found, pauses) == ("yes", [0.5, 0.5])

@@ -310,7 +310,7 @@ def test_who_may_write_to_a_socket(monkeypatch, mode, user, group, may):
     monkeypatch.setattr(asking, "root", lambda _: "")
     monkeypatch.setattr(asking, "owners", lambda _: (user, group))
     found = os.stat_result((0o140000 | mode, *(0,) * 3, 4, 6, *(0,) * 4))
-    monkeypatch.setattr(asking.os, "stat", lambda _: found)
+    monkeypatch.setattr(os, "stat", lambda _: found)
     assert asking.may_write({}, "/socket") == may
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab_node import doctor
+from lab_node import asking, doctor
 
 
 def container(name, service, status="running"):
@@ -52,7 +52,7 @@ def node(engine):
 
 
 def test_everything_is_told_in_one_object(node, told, monkeypatch):
-    monkeypatch.setitem(doctor.asking.INSIDE, "x", lambda words, *_: (0, *words, ""))
+    monkeypatch.setitem(asking.INSIDE, "x", lambda words, *_: (0, *words, ""))
     found = told(
         questions={"a": ["run", "echo", "a"], "b": ["run", "false"]},
         inside={"django": {"x": ["x", "one"]}, "nginx": {"y": ["x", "two"]}},
@@ -83,7 +83,7 @@ def test_a_program_that_hangs_is_killed_and_told_as_that(node, told, limit):
 
 
 def test_a_question_that_hangs_is_left_behind_and_the_others_are_told(node, told, monkeypatch):
-    monkeypatch.setitem(doctor.asking.OF_NODE, "hang", lambda *_: time.sleep(30))
+    monkeypatch.setitem(asking.OF_NODE, "hang", lambda *_: time.sleep(30))
     found = told(questions={"a": ["hang"], "b": ["run", "echo", "b"]}, node=0.5)
     assert found["answers"] == {"a": [None, "", ""], "b": [0, "b\n", ""]}
 
