@@ -22,7 +22,7 @@ MODULES = {
     "lab-sample": "sample",
 }
 START = """\
-#!/usr/bin/python3 -I
+#!/usr/bin/python3 -IS
 import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
