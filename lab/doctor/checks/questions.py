@@ -100,7 +100,7 @@ def _of_programs(topology: Topology, node: str) -> Iterator[tuple[str, Question]
         yield "group", ("page", address, str(MYSQL_ROLE_PORT), "/state")
     if node in settings.cassandra:
         yield "cql", ("cql", address)
-    if node in django_nodes(topology):
+    if node in asker(topology):
         secret = f"{secrets_folder('django')}/cassandra_django_password"
         # Its own first: a login is work for whoever is asked.
         ring = tuple(sorted(settings.cassandra, key=lambda one: one != node))
@@ -126,6 +126,15 @@ def inside(topology: Topology, node: str) -> dict[str, dict[str, Question]]:
         "cassandra": {"java": ("out of memory", memory.JAVA)},
         "haproxy": {"servers": ("statistics",)},
     }
+
+
+def asker(topology: Topology) -> tuple[str, ...]:
+    """The node that signs in to Cassandra as its Django does, if there is one.
+
+    One is enough: each asks the same ring with the same file, which is compared on all of them, and
+    a password is checked slowly, on purpose.
+    """
+    return django_nodes(topology)[:1]
 
 
 def django_nodes(topology: Topology) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote
 
 from lab_node import plain_http
 
@@ -37,7 +36,7 @@ class Docker:
         return found
 
     def _got(self, path: str, filters: dict[str, list[str]]) -> tuple[int, bytes]:
-        query = f"{'&' if '?' in path else '?'}filters={quote(json.dumps(filters))}"
+        query = f"{'&' if '?' in path else '?'}filters={plain_http.quoted(json.dumps(filters))}"
         with plain_http.unix(SOCKET, self.seconds) as connection:
             return plain_http.get(connection, "docker", path + query)
 

@@ -14,6 +14,11 @@ def get(connection: socket.socket, host: str, path: str) -> tuple[int, bytes]:
     return int(words[1]), body
 
 
+def quoted(text: str) -> str:
+    """ASCII text as a part of a query."""
+    return "".join(c if c.isalnum() or c in "._-~" else f"%{ord(c):02X}" for c in text)
+
+
 def unix(path: str, seconds: float | None) -> socket.socket:
     """Connected to a Unix socket. seconds: how long it may be silent. Raises OSError."""
     connection = socket.socket(socket.AF_UNIX)
