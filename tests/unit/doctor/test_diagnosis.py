@@ -743,6 +743,17 @@ def test_the_databases_own_checks_are_these():
     assert servers <= {one.name for one in checks(found)}
 
 
+def test_a_password_is_asked_for_where_that_is_needed_and_nowhere_else():
+    """In the lab as it is delivered, and of MySQL's servers only the primary goes on to ask."""
+    asked = {node: questions.questions(LAB, node, ()).get("cassandra") for node in LAB.names}
+    ring = ("192.168.56.11", "192.168.56.12", "192.168.56.13", "192.168.56.14")
+    file = "/etc/lab/secrets/django/cassandra_django_password"
+    nobody = dict.fromkeys(("ubuntu2", "ubuntu3", "ubuntu4"))
+    assert asked == {"ubuntu1": ("posts", "django", file, questions.POSTS, *ring), **nobody}
+    inside = questions.inside(LAB, "ubuntu2")["mysql"]
+    assert inside["account"] == ("account", "192.168.56.12", "9200")
+
+
 def test_who_has_to_reach_whom():
     """In the lab as it is delivered."""
     ring = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from lab.engine import ssh
+from lab.visitor.watching import all_the_while
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,18 @@ def test_a_wait_pauses_so_long(monkeypatch):
     monkeypatch.setattr(time, "sleep", pausing)
     found = ssh.wait_until("it", look, lambda a: a == "yes", seconds=9, advice=lambda _: "look")
     assert (found, pauses) == ("yes", [0.5, 0.5])
+
+
+def test_what_is_looked_at_all_the_while_has_as_long_a_rest_as_each_look_takes():
+    looks = []
+
+    def look():
+        began = time.monotonic()
+        time.sleep(0.2)
+        looks.append((began, time.monotonic()))
+
+    with all_the_while(look):
+        while len(looks) < 3:
+            time.sleep(0.01)
+    for (began, ended), (again, _) in zip(looks, looks[1:], strict=False):
+        assert again - ended >= 0.9 * (ended - began)
