@@ -13,7 +13,7 @@ from lab.context import Lab
 from lab.engine.apply import settle
 from lab.engine.difference import interrupts
 from lab.engine.progress import go_on, say, together
-from lab.engine.ssh import POLL_SECONDS, Node, RemoteError, wait_until
+from lab.engine.ssh import Node, RemoteError, paced, wait_until
 from lab.errors import LabError
 from lab.plan.plans import BALANCER
 from lab.release.releases import Release
@@ -244,10 +244,12 @@ def _drain(lab: Lab, servers: tuple[str, ...]) -> None:
 def _within(seconds: float, look: Callable[[], bool]) -> bool:
     """Whether it becomes true within so many seconds."""
     deadline = time.monotonic() + seconds
-    while not (reached := look()) and time.monotonic() < deadline:
+    while True:
+        reached, pause = paced(look)
+        if reached or time.monotonic() > deadline:
+            return reached
         go_on()
-        time.sleep(POLL_SECONDS)
-    return reached
+        time.sleep(pause)
 
 
 def _ask(balancer: Node, commands: str) -> str:

@@ -6,7 +6,7 @@ Pure. What is checked, and what each check depends on, is in lab/doctor/checks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 
@@ -75,6 +75,14 @@ def diagnose(checks: Sequence[Check]) -> tuple[Finding, ...]:
         )
         for check in checks
         if check.failure and not missed[check.name]
+    )
+
+
+def confirmed(first: Sequence[Check], second: Sequence[Check]) -> tuple[Check, ...]:
+    """The second look's checks, of which only those fail that did so at the first look, too."""
+    failing = {check.name for check in first if check.failure}
+    return tuple(
+        check if check.name in failing else replace(check, failure=None) for check in second
     )
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,12 +18,12 @@ from threading import Thread
 from typing import TypeVar
 
 from lab.config.ports import WEB_PORT
-from lab.config.topology import Topology, TopologyError
+from lab.config.topology import TopologyError
 from lab.context import Lab
 from lab.doctor.checks import checks, nodes, questions
 from lab.doctor.checks.facts import LATE, Examined, Facts, Page, examined
-from lab.doctor.checks.limits import CONTAINERS, Limits, limits
-from lab.doctor.diagnosis import Check, Failure
+from lab.doctor.checks.limits import CONTAINERS, Limits, limits, slowness
+from lab.doctor.diagnosis import Check, Failure, confirmed, diagnose
 from lab.doctor.status import as_found
 from lab.engine.ssh import Node
 from lab.errors import LabError
@@ -41,28 +41,38 @@ Value = TypeVar("Value")
 
 
 def examine(lab: Lab) -> tuple[Check, ...]:
-    """Every check of the lab. Takes as long as limits.py allows, whatever hangs."""
-    return checks(gather(lab))
+    """Every check of the lab. Takes as long as limits.py allows, whatever hangs.
+
+    On a busy machine what fails is looked at again, more patiently: there, most of what is wrong
+    was only late.
+    """
+    facts = gather(lab)
+    found = checks(facts)
+    if not facts.busy or not diagnose(found):
+        return found
+    return confirmed(found, checks(gather(lab, patience=2)))
 
 
-def gather(lab: Lab) -> Facts:
+def gather(lab: Lab, patience: float = 1) -> Facts:
+    """patience: how many times longer than usual to wait for what comes late."""
     lab.require_up()
     # It would print a traceback for each node that does not greet.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    at_once, paths, allowed = _at_once(), _paths(lab), _limits(lab)
-    asked: dict[tuple[str, str], Callable[[], Examined | Failure | Page]] = {
-        (name, "examine"): partial(_examine, lab, name, paths, allowed)
+    paths, slowness = _paths(lab), _pace.slowness()
+    allowed = _limits(lab).stretched(slowness * patience)
+    pages: dict[tuple[str, str], Page] = {}
+    asked: dict[str, Callable[[], Examined | Failure | None]] = {
+        f"pages of {node}": partial(_visit, steps, pages)
+        for node, steps in _pages(lab, allowed.page).items()
+    }
+    for name in lab.topology.names:
+        asked[name] = partial(_examine, lab, name, paths, allowed)
+    answered = _within(allowed.lab, asked)
+    answers = {
+        name: answered.get(name) or Failure(f"{LATE} over SSH", f"vagrant ssh {name}")
         for name in lab.topology.names
     }
-    asked |= _pages(lab.topology, allowed.page)
-    answered = _within(allowed.lab, asked)
-    answers: dict[str, Examined | Failure] = {}
-    for name in lab.topology.names:
-        answer = answered.get((name, "examine"))
-        late = Failure(f"{LATE} over SSH", f"vagrant ssh {name}")
-        answers[name] = late if answer is None or isinstance(answer, Page) else answer
-    at_once = max(at_once, _at_once())
-    return _facts(lab, answers, {k: v for k, v in answered.items() if isinstance(v, Page)}, at_once)
+    return _facts(lab, answers, dict(pages), slowness)
 
 
 def _limits(lab: Lab) -> Limits:
@@ -72,23 +82,34 @@ def _limits(lab: Lab) -> Limits:
     return CONTAINERS
 
 
-def _at_once() -> float:
-    """Processes per processor that want to run now; 0 where the system does not say."""
-    with suppress(OSError):
-        now = Path("/proc/loadavg").read_text().split()[3].partition("/")[0]
-        return int(now) / (os.cpu_count() or 1)
-    return 0.0
+class Pace:
+    """How slow this machine is, as this process itself has it: by its first thread."""
+
+    def __init__(self) -> None:
+        self.ran, self.waited = 0, 0
+
+    def slowness(self) -> float:
+        """Since it was last asked for, or the process began."""
+        with suppress(OSError, ValueError):
+            ran, waited = map(int, Path("/proc/self/schedstat").read_text().split()[:2])
+            found = slowness(ran - self.ran, waited - self.waited)
+            self.ran, self.waited = ran, waited
+            return found
+        return 1.0
+
+
+_pace = Pace()
 
 
 def _facts(
     lab: Lab,
     answers: dict[str, Examined | Failure],
     pages: dict[tuple[str, str], Page],
-    at_once: float,
+    slowness: float,
 ) -> Facts:
     """With each node's plan as it was found: `fab -H NODE deploy --mode` may have changed it."""
     load, authority = os.getloadavg()[0] / (os.cpu_count() or 1), lab.secrets["ca.crt"]
-    facts = Facts(lab.topology, None, {}, answers, pages, authority, time.time(), load, at_once)
+    facts = Facts(lab.topology, None, {}, answers, pages, authority, time.time(), load, slowness)
     record = facts.answer(lab.topology.builder, "release").output
     release = releases.understood(record) if record else None
     stack = any(facts.answer(name, "stack").output for name in lab.topology.names)
@@ -108,25 +129,31 @@ def _facts(
     return replace(facts, topology=topology, release=release, plans=plans, rewired=rewired)
 
 
-def _paths(lab: Lab) -> tuple[str, ...]:
-    """The files of every plan that a node may be found to follow: lab.yml's, or a stack's."""
-    labs = [lab]
+def _variants(lab: Lab) -> Iterator[Lab]:
+    """As lab.yml has it, and as a stack: either may be found."""
+    yield lab
     with suppress(TopologyError):
-        labs.append(Lab(lab.topology.with_overlay()))
+        yield Lab(lab.topology.with_overlay())
+
+
+def _paths(lab: Lab) -> tuple[str, ...]:
+    """The files of every plan that a node may be found to follow."""
     return questions.paths(
-        variant.plan(UNKNOWN, name) for variant in labs for name in lab.topology.names
+        variant.plan(UNKNOWN, name) for variant in _variants(lab) for name in lab.topology.names
     )
 
 
 def _examine(lab: Lab, name: str, paths: tuple[str, ...], allowed: Limits) -> Examined | Failure:
-    commands = questions.commands(lab.topology, name, paths, allowed)
-    inside = questions.inside(lab.topology, name, allowed)
-    seconds = {"seconds": allowed.command, "all_seconds": allowed.node}
-    asked = json.dumps({"commands": commands, "inside": inside, **seconds})
+    asked = {
+        "questions": questions.questions(lab.topology, name, paths),
+        "inside": questions.inside(lab.topology, name),
+        "silent": questions.SILENT,
+        **{limit: getattr(allowed, limit) for limit in ("answer", "command", "node")},
+    }
     sent = time.time()
     with closing(Node(name, greeting_seconds=allowed.greeting)) as node:
         try:
-            told = node.run("lab-examine", asked)
+            told = node.run("lab-doctor", json.dumps(asked))
         except LabError as error:
             container = _container(lab, name)
             return nodes.no_answer(
@@ -151,17 +178,34 @@ def _state(container: str) -> str:
     return ""
 
 
-def _pages(topology: Topology, seconds: float) -> dict[tuple[str, str], Callable[[], Page]]:
-    """What a browser would ask for, of each nginx and of the virtual address."""
-    pages: dict[tuple[str, str], Callable[[], Page]]
+Steps = dict[tuple[str, str], Callable[[], Page]]
+
+
+def _pages(lab: Lab, seconds: float) -> dict[str, Steps]:
+    """What a browser would ask for, of the virtual address, and of each node that may have nginx.
+
+    By node, '' being the address, one step after another.
+    """
     page, static = partial(_page, seconds), partial(_static, seconds)
-    pages = {("", "site"): partial(page, topology.virtual_address, "/accounts/login/")}
-    for name in topology.names:
-        address = topology.address(name)
-        pages[name, "nginx"] = partial(page, address, "/nginx_health")
-        pages[name, "page"] = partial(page, address, "/posts/list", STRANGER)
-        pages[name, "static"] = partial(static, address)
-    return pages
+    virtual = lab.topology.virtual_address
+    found: dict[str, Steps] = {"": {("", "site"): partial(page, virtual, "/accounts/login/")}}
+    for name in dict.fromkeys(name for one in _variants(lab) for name in one.topology.nginx_nodes):
+        address = lab.topology.address(name)
+        found[name] = {
+            (name, "nginx"): partial(page, address, "/nginx_health"),
+            (name, "page"): partial(page, address, "/posts/list", STRANGER),
+            (name, "static"): partial(static, address),
+        }
+    return found
+
+
+def _visit(steps: Steps, pages: dict[tuple[str, str], Page]) -> None:
+    """Puts what came into pages. Who does not answer at all is not asked for more."""
+    page = None
+    for key, ask in steps.items():
+        if page is None or page.status:
+            page = ask()
+        pages[key] = page
 
 
 def _page(

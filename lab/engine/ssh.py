@@ -37,7 +37,8 @@ from lab.errors import LabError, outside
 from lab.machines import ssh_settings
 from lab.plan.records import File, Plan
 
-POLL_SECONDS = 0.2
+# Between two looks, at least and at most: it is as long as a look takes. Late machines take long.
+POLL_SECONDS, MOST_POLL_SECONDS = 0.2, 2.0
 # Bytes read from a command at once.
 PART = 128 * 1024
 # No command takes longer, not even an image that is built from nothing.
@@ -302,14 +303,21 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while True:
         go_on()
-        answer = look()
+        answer, pause = paced(look)
         if enough(answer):
             return answer
         if time.monotonic() > deadline:
             raise RemoteError(
                 f"{subject}: not within {seconds:g} s; last seen: {shown(answer)}; {advice(answer)}"
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+
+
+def paced(look: Callable[[], Answer]) -> tuple[Answer, float]:
+    """What is seen, and the seconds until the next look."""
+    began = time.monotonic()
+    answer = look()
+    return answer, min(max(POLL_SECONDS, time.monotonic() - began), MOST_POLL_SECONDS)
 
 
 def _errors(channel: Channel) -> str:

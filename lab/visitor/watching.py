@@ -10,6 +10,7 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
+# At least, and as long as a look took: whoever is late is not looked at without a pause.
 PAUSE_SECONDS = 0.05
 
 
@@ -20,9 +21,13 @@ def all_the_while(look: Callable[[], Value]) -> Iterator[list[tuple[float, Value
     done = Event()
 
     def watch() -> None:
-        while not done.wait(PAUSE_SECONDS):
+        pause = PAUSE_SECONDS
+        while not done.wait(pause):
+            began = time.monotonic()
             value = look()
-            seen.append((time.monotonic(), value))
+            ended = time.monotonic()
+            seen.append((ended, value))
+            pause = max(PAUSE_SECONDS, ended - began)
 
     thread = Thread(target=watch)
     thread.start()

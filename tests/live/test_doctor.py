@@ -5,10 +5,11 @@ every fault by itself; `make test` has the first rows at once, which hide no oth
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,8 +42,11 @@ from tests.live.support.faults import (
 )
 
 FAB = Path(sys.executable).parent / "fab"
-# What the doctor promises, its own start included; what a fault may take to show; to heal.
-DOCTOR_SECONDS, SHOWN_SECONDS, HEALED_SECONDS = 10, 60, 150
+# What the doctor promises, its own start included, and on a machine with other work, where it has
+# five times the patience and looks twice; what a fault may take to show; to heal.
+DOCTOR_SECONDS, BUSY_SECONDS, SHOWN_SECONDS, HEALED_SECONDS = 10, 80, 60, 150
+# Of a lab that is well, on a machine whose processors never rest.
+BUSY_LOOKS = 10
 
 ALONE = [service for service in TOPOLOGY.web if service.django == service.nginx]
 (APART,) = [service for service in TOPOLOGY.web if service.django != service.nginx]
@@ -299,6 +303,24 @@ def fab(*arguments):
     return done, time.monotonic() - begun
 
 
+def promised():
+    quiet = os.getloadavg()[0] < os.cpu_count()
+    return DOCTOR_SECONDS if quiet else BUSY_SECONDS
+
+
+@contextmanager
+def burning():
+    """Two programs for each processor that never rest."""
+    burn = ("bash", "-c", "while :; do :; done")
+    burners = [subprocess.Popen(burn) for _ in range(2 * os.cpu_count())]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
 def findings():
     done, seconds = fab("doctor", "--json")
     found = json.loads(done.stdout)["findings"]
@@ -310,9 +332,37 @@ def test_on_a_healthy_lab_it_finds_nothing(capsys):
     done, seconds = fab("doctor")
     assert (done.returncode, done.stdout) == (0, "all is well\n")
     assert " checks, all well" in done.stderr
-    assert seconds < DOCTOR_SECONDS
+    assert seconds < promised()
     with capsys.disabled():
         print(f"\nhealthy: {done.stderr.strip()} ({seconds:.1f} s)")
+
+
+@LONG
+def test_on_a_busy_machine_it_finds_nothing_either_and_moves_nothing(running):
+    """What it asks is load, too; once it moved the virtual address by asking."""
+    wait_well(running)
+    holder = faults.holder(running)
+    with burning():
+        found = [findings()[0] for _ in range(BUSY_LOOKS)]
+    assert found == [[]] * BUSY_LOOKS
+    assert faults.holder(running) == holder
+
+
+@LONG
+@pytest.mark.parametrize(("break_it", "culprits"), [row[1:] for row in (*TOGETHER, DRAINED)])
+def test_on_a_busy_machine_it_names_the_culprit_too(running, break_it, culprits):
+    try:
+        with burning(), break_it(running) as names:
+            found, _ = wait_until(
+                "a finding",
+                findings,
+                lambda seen: seen[0],
+                seconds=SHOWN_SECONDS,
+                advice=lambda _: "it sees nothing wrong",
+            )
+            assert {one["check"] for one in found} == {name.format(**names) for name in culprits}
+    finally:
+        wait_well(running)
 
 
 def one_late(facts):
@@ -347,7 +397,7 @@ def facts(running):
 )
 def test_an_answer_that_comes_late_is_told_as_that_and_as_nothing_else(facts, load, remedy):
     """On a busy machine nobody is told to restart or to end anything."""
-    facts = replace(facts, load=load, at_once=load)
+    facts = replace(facts, load=load, slowness=1.0)
     assert not diagnose(checks(facts))
     told = {
         late: (finding.check, finding.evidence, finding.remedy)
@@ -405,7 +455,7 @@ def test_the_culprits_are_named_and_nothing_else(running, request, capsys, rows)
             assert named.keys() == expected.keys(), named
             for check, words in expected.items():
                 assert words.format(**names) in named[check]
-            assert seconds < DOCTOR_SECONDS
+            assert seconds < promised()
     finally:
         wait_well(running)
 

@@ -20,7 +20,7 @@ Servers = dict[tuple[str, str], dict[str, str]]
 
 def checks(facts: Facts) -> Iterator[Check]:
     balancers = facts.topology.settings.balancers
-    servers = {node: states(facts.answer(node, "servers").output) for node in balancers}
+    servers = {node: states(facts.inside(node, "haproxy", "servers").output) for node in balancers}
     yield site(facts, servers)
     yield address(facts)
     yield restores(facts)
@@ -112,7 +112,7 @@ def states(text: str) -> Servers:
 def _frontends(facts: Facts, node: str, servers: Servers) -> Iterator[Check]:
     named = ("web", "statistics", "mysql_primary", "mysql_replicas")
     shut = [n for n in named if servers.get((n, "FRONTEND"), {}).get("status") != "OPEN"]
-    answer = facts.answer(node, "servers")
+    answer = facts.inside(node, "haproxy", "servers")
     evidence = f"not open: {', '.join(shut)}" if servers else f"show stat: {answer.said}"
     failure = Failure(evidence, "fab balance")
     needs = (each(f"{node}: HAProxy", container(node, "haproxy")),)

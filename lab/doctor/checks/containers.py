@@ -81,7 +81,7 @@ def short(facts: Facts, node: str, planned: Container) -> Failure | None:
     if kills := _kills(facts.answer(node, "killed"), inspected):
         what = "a process of it was" if kills == 1 else f"{kills} processes of it were"
         return _killed(what, planned, inspected)
-    said = facts.answer(node, "java").output.strip() if planned.service == "cassandra" else ""
+    said = facts.inside(node, planned.name, "java").output.strip()
     if said.startswith(memory.JAVA):
         return Failure(*memory.out_of_java(said, planned.service, inspected.memory))
     return None

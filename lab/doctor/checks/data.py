@@ -14,7 +14,7 @@ from lab.doctor.checks import disks
 from lab.doctor.checks.containers import container, health, memory_of
 from lab.doctor.checks.facts import LATE, NOT_ASKED, Answer, Facts, timely
 from lab.doctor.checks.nodes import on
-from lab.doctor.checks.questions import LAG_SECONDS, django_nodes
+from lab.doctor.checks.questions import LAG_SECONDS, asker
 from lab.doctor.diagnosis import Check, Failure, Need, each, some
 
 # Of Django and its own applications (manage.py migrate), table to application.
@@ -98,7 +98,7 @@ def _primary(facts: Facts) -> Failure | None:
 def _of_primary(facts: Facts, question: str) -> Answer:
     for node in facts.topology.settings.mysql:
         if role(facts, node) == "PRIMARY":
-            return facts.answer(node, question)
+            return facts.inside(node, "mysql", question)
     return NOT_ASKED
 
 
@@ -134,7 +134,7 @@ def _tables(facts: Facts) -> Failure | None:
 
 
 def _lag(facts: Facts, node: str) -> Failure | None:
-    answer = facts.answer(node, "mysql")
+    answer = facts.inside(node, "mysql", "mysql")
     if not answer.well:
         return Failure(answer.said, f"fab -H {node} logs --service=mysql")
     count = transactions("".join(_rows(answer, "behind")))
@@ -177,12 +177,12 @@ def cassandra(facts: Facts) -> Iterator[Check]:
         yield health(facts, node, "cassandra", own)
     asking = [
         f"{node}: files of {c.name}"
-        for node in django_nodes(facts.topology)
+        for node in asker(facts.topology)
         for c in facts.plans[node].containers
         if c.service in BACKS
     ]
     links = each(*(f"{node}: port {CASSANDRA_RING_PORT}" for node in ring))
-    needs: tuple[Need, ...] = (quorum, some(asking))
+    needs: tuple[Need, ...] = (quorum, each(*asking))
     login = Failure(asked(facts, "login"), "fab init")
     yield Check("Cassandra: account", login if login.evidence else None, needs)
     said = asked(facts, "read")
@@ -197,7 +197,7 @@ def asked(facts: Facts, step: str) -> str:
 
     Like its driver it is content with the first node that does what it is asked.
     """
-    for node in django_nodes(facts.topology):
+    for node in asker(facts.topology):
         try:
             results = json.loads(facts.answer(node, "cassandra").output)
         except ValueError:

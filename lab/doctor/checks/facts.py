@@ -21,8 +21,8 @@ LATE = "no answer in time"
 TIMED_OUT = re.compile(
     r"curl: \(28\)|[Tt]imed out|TimeoutError|exceeded timeout|no answer within|\(110\)|error: 110\b"
 )
-# Processes per processor.
-BUSY_LOAD = 2
+# Processes per processor, and how many times longer than it works a program takes.
+BUSY_LOAD, BUSY_SLOWNESS = 2, 1.5
 # Of timeout(1).
 TIMEOUT_STATUS = 124
 
@@ -92,10 +92,10 @@ class InspectedContainer:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A node's answers (provision/node/lab_node/examine.py).
+    """A node's answers (provision/node/lab_node/doctor.py).
 
-    ahead: seconds by which its clock is ahead of this machine's; docker: the answer of the command
-    that listed the containers; inside: container to question to answer.
+    ahead: seconds by which its clock is ahead of this machine's; docker: how Docker answered that
+    listed the containers; inside: container to question to answer.
     """
 
     ahead: float
@@ -112,8 +112,8 @@ class Facts:
     topology: each node in the mode in which it was found; nodes: a node that could not be asked has
     that instead; pages: (nginx's node, or '' for the virtual address; what was asked) to what
     came; authority: of the registry's certificate, PEM; now: seconds since 1970;
-    load: processes that want to run, per processor of this machine, in the last minute; at_once:
-    while it was asked, which may be a moment's peak; rewired: the nodes that
+    load: processes that want to run, per processor of this machine, in the last minute; slowness:
+    how many times longer than it works a program takes there now; rewired: the nodes that
     `fab -H NODE deploy --mode` brought into another mode, and so to a release of their own.
     """
 
@@ -125,13 +125,13 @@ class Facts:
     authority: str
     now: float
     load: float
-    at_once: float = 0.0
+    slowness: float = 1.0
     rewired: frozenset[str] = frozenset()
 
     @property
     def busy(self) -> bool:
         """Whether what comes late on this machine may have waited for a processor."""
-        return max(self.load, self.at_once) > BUSY_LOAD
+        return self.load > BUSY_LOAD or self.slowness > BUSY_SLOWNESS
 
     def answer(self, node: str, question: str) -> Answer:
         outcome = self.nodes[node]
@@ -154,7 +154,7 @@ class Facts:
 
 
 def examined(told: Mapping[str, Any], sent: float, received: float) -> Examined:
-    """Reads what lab-examine printed. sent, received: when it was asked and had answered, here."""
+    """Reads what lab-doctor printed. sent, received: when it was asked and had answered, here."""
     inside: dict[str, dict[str, Answer]] = {}
     for container, question, answer in told["inside"]:
         inside.setdefault(container, {})[question] = Answer(*answer)

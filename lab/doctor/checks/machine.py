@@ -47,4 +47,7 @@ def _with_patience(check: Check, facts: Facts) -> Check:
 
 
 def _wanting(facts: Facts) -> str:
-    return f"{max(facts.load, facts.at_once):.0f} processes for each processor want to run"
+    return (
+        f"{facts.load:.0f} processes for each processor want to run, and each takes"
+        f" {facts.slowness:.1f} times as long as it works"
+    )

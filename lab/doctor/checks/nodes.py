@@ -29,7 +29,7 @@ def ssh(facts: Facts, node: str) -> Check:
 
 def no_answer(node: str, why: str, container: str, state: str) -> Failure:
     """container: the node as one of this machine; state: its own, empty if there is none."""
-    if "lab-examine: command not found" in why:
+    if "lab-doctor: command not found" in why:
         return Failure("it was provisioned by an earlier version", "fab up")
     remedies = {
         "paused": f"docker unpause {container}",

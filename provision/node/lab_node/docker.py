@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-from urllib.parse import quote
+
+from lab_node import plain_http
 
 # As typing has it, whose import takes 5 ms.
 TYPE_CHECKING = False
@@ -14,43 +13,42 @@ if TYPE_CHECKING:
 
 SOCKET = "/run/docker.sock"
 # It has none of that name, or no swarm that it could tell of.
-NOTHING = (http.client.NOT_FOUND, http.client.SERVICE_UNAVAILABLE)
-
-
-class Connection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(SOCKET)
+NOTHING = (404, 503)
 
 
 class Docker:
-    """One connection. seconds: how long each answer may take; None: as long as it takes."""
+    """seconds: how long it may be silent; None: as long as it takes."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        self.connection = Connection("docker", timeout=seconds)
+        self.seconds = seconds
 
     def ask(self, path: str, **filters: str) -> Any:
         """The answer (docs.docker.com/reference/api/engine), None if Docker has no such thing.
 
         Raises OSError if nobody answers, or with what Docker has to say instead.
         """
-        query = f"filters={quote(json.dumps({name: [value] for name, value in filters.items()}))}"
-        try:
-            self.connection.request("GET", f"{path}{'&' if '?' in path else '?'}{query}")
-            answer = self.connection.getresponse()
-            found = json.load(answer)
-        except http.client.HTTPException as error:
-            self.connection.close()
-            raise OSError(f"{type(error).__name__}: {error}") from None
-        except OSError:
-            self.connection.close()
-            raise
-        if answer.status in NOTHING:
+        status, body = self._got(path, {name: [value] for name, value in filters.items()})
+        found = json.loads(body)
+        if status in NOTHING:
             return None
-        if answer.status != http.client.OK:
-            raise OSError(f"{path}: {answer.status} {found.get('message')}")
+        if status != 200:
+            raise OSError(f"{path}: {status} {found.get('message')}")
         return found
+
+    def _got(self, path: str, filters: dict[str, list[str]]) -> tuple[int, bytes]:
+        query = f"{'&' if '?' in path else '?'}filters={plain_http.quoted(json.dumps(filters))}"
+        with plain_http.unix(SOCKET, self.seconds) as connection:
+            return plain_http.get(connection, "docker", path + query)
+
+    def killed_for_memory(self, since: float, until: float) -> list[tuple[int, str]]:
+        """When the kernel told of such a process, in nanoseconds, and of which container: its id.
+
+        since, until: seconds since 1970. An event alone is no proof (lab/engine/memory.py).
+        """
+        path = f"/events?since={since:.3f}&until={until:.3f}"
+        _, body = self._got(path, {"type": ["container"], "event": ["oom"]})
+        events = [json.loads(line) for line in body.splitlines()]
+        return [(event["timeNano"], event["Actor"]["ID"]) for event in events]
 
     def containers(self) -> list[dict[str, Any]]:
         """All of the lab's, as `docker inspect` has them; one that is removed meanwhile is none."""

@@ -1,26 +1,37 @@
-"""Connects to each HOST:PORT of its arguments; prints "HOST:PORT why" for each that fails."""
+"""Which places can be connected to. All at once, by one thread: it is their kernels that answer."""
 
+import errno
+import os
+import select
 import socket
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
-SECONDS = 2.0
+import time
 
 
-def why_not(place: str) -> str:
-    host, port = place.rsplit(":", 1)
-    try:
-        socket.create_connection((host, int(port)), timeout=SECONDS).close()
-    except TimeoutError:
-        return f"no answer within {SECONDS:g} s"
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def main() -> None:
-    places = sys.argv[1:]
-    with ThreadPoolExecutor(max_workers=len(places) or 1) as pool:
-        for place, why in zip(places, pool.map(why_not, places), strict=True):
-            if why:
-                print(place, why)
+def unreached(places: list[str], seconds: float) -> dict[str, str]:
+    """Each HOST:PORT of them that was not reached within so many seconds, and why."""
+    found: dict[str, str] = {}
+    waiting: dict[int, tuple[str, socket.socket]] = {}
+    poll, deadline = select.poll(), time.monotonic() + seconds
+    for place in places:
+        host, port = place.rsplit(":", 1)
+        connection = socket.socket()
+        connection.setblocking(False)
+        said = connection.connect_ex((host, int(port)))
+        if said == errno.EINPROGRESS:
+            waiting[connection.fileno()] = place, connection
+            poll.register(connection, select.POLLOUT)
+            continue
+        connection.close()
+        if said:
+            found[place] = os.strerror(said)
+    while waiting and (left := deadline - time.monotonic()) > 0:
+        for file, _ in poll.poll(left * 1000):
+            place, connection = waiting.pop(file)
+            poll.unregister(file)
+            if said := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                found[place] = os.strerror(said)
+            connection.close()
+    for place, connection in waiting.values():
+        connection.close()
+        found[place] = f"no answer within {seconds:g} s"
+    return found

@@ -28,7 +28,17 @@ from lab.doctor.checks import (
 )
 from lab.doctor.checks import web as checks_of_web
 from lab.doctor.checks.facts import LATE, Answer, Examined, Facts, InspectedContainer, examined
-from lab.doctor.diagnosis import Check, Failure, Finding, as_json, diagnose, each, report, some
+from lab.doctor.diagnosis import (
+    Check,
+    Failure,
+    Finding,
+    as_json,
+    confirmed,
+    diagnose,
+    each,
+    report,
+    some,
+)
 from lab.engine.ssh import RemoteError, wait_until
 from lab.plan import plans
 from lab.plan.site import Site
@@ -91,6 +101,22 @@ def test_the_culprit_is_the_failing_check_whose_own_needs_are_met(failing, culpr
 def test_checks_that_contradict_each_other_are_refused(checks, mistake):
     with pytest.raises(ValueError, match=mistake):
         diagnose(checks)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "culprits"),
+    [
+        (("one",), ("one",), ["one"]),
+        # What only came late the first time, or only the second time, is well.
+        (("one",), (), []),
+        ((), ("one",), []),
+        (("one", "node 2"), ("node 2", "two"), ["node 2"]),
+        (("one", "node 1"), ("one",), ["one"]),
+    ],
+)
+def test_on_a_second_look_only_that_fails_which_did_at_the_first(first, second, culprits):
+    found = diagnose(confirmed(chain(*first), chain(*second)))
+    assert [finding.check for finding in found] == culprits
 
 
 def test_the_report_says_what_fails_the_evidence_and_the_remedy():
@@ -298,7 +324,7 @@ def test_haproxy_s_states_are_read_by_proxy_and_server():
         ),
         ("refused", "running", "is running", "docker exec lab-ubuntu2 systemctl restart ssh"),
         ("timed out", "", "timed out", "vagrant up ubuntu2"),
-        ("sudo: lab-examine: command not found", "running", "earlier version", "fab up"),
+        ("sudo: lab-doctor: command not found", "running", "earlier version", "fab up"),
     ],
     ids=["paused", "ended", "late", "no sshd", "virtual machine", "old provisioning"],
 )
@@ -321,12 +347,19 @@ SITE = Site(LAB, references(LAB.registry, RELEASE.tags), Anything(), RELEASE.nam
 PLANS = {node: plans.plan(SITE, node) for node in LAB.names}
 
 
+# The questions that are asked inside a container that has its service's name.
+INSIDE = {"mysql": "mysql", "account": "mysql", "java": "cassandra", "servers": "haproxy"}
+
+
 def facts(answers, load=0.5):
     """Of a node, what it is asked is answered so; of all else nothing is known."""
-    found = {
-        node: Examined(0.0, Answer(0), {}, {name: Answer(*a) for name, a in asked.items()}, {})
-        for node, asked in answers.items()
-    }
+    found = {}
+    for node, asked in answers.items():
+        inside = {}
+        for name in asked.keys() & INSIDE.keys():
+            inside.setdefault(INSIDE[name], {})[name] = Answer(*asked[name])
+        own = {name: Answer(*asked[name]) for name in asked.keys() - INSIDE.keys()}
+        found[node] = Examined(0.0, Answer(0), {}, own, inside)
     for node in LAB.names:
         found.setdefault(node, Failure("not asked", ""))
     return Facts(LAB, RELEASE, PLANS, found, {}, "", 0.0, load)
@@ -386,12 +419,13 @@ def test_only_what_came_late_is_excused_and_only_by_an_overloaded_machine():
     ]
     assert culprits(*machine.excuse(overloaded, (wrong,))) == [("wrong", "mend it")]
     # A moment's peak may make answers late, and overloads nothing.
-    assert culprits(*machine.excuse(replace(idle, at_once=20.0), (late,))) == [
+    assert culprits(*machine.excuse(replace(idle, slowness=4.0), (late,))) == [
         ("late", "wait, and run `fab doctor` again")
     ]
     (found,) = (check for check in machine.excuse(busy, (late,)) if check.failure)
     assert found.failure.evidence == (
-        "/ready: no answer in time; 3 processes for each processor want to run"
+        "/ready: no answer in time; 3 processes for each processor want to run, and each takes 1.0"
+        " times as long as it works"
     )
 
 
@@ -709,6 +743,17 @@ def test_the_databases_own_checks_are_these():
     assert servers <= {one.name for one in checks(found)}
 
 
+def test_a_password_is_asked_for_where_that_is_needed_and_nowhere_else():
+    """In the lab as it is delivered, and of MySQL's servers only the primary goes on to ask."""
+    asked = {node: questions.questions(LAB, node, ()).get("cassandra") for node in LAB.names}
+    ring = ("192.168.56.11", "192.168.56.12", "192.168.56.13", "192.168.56.14")
+    file = "/etc/lab/secrets/django/cassandra_django_password"
+    nobody = dict.fromkeys(("ubuntu2", "ubuntu3", "ubuntu4"))
+    assert asked == {"ubuntu1": ("posts", "django", file, questions.POSTS, *ring), **nobody}
+    inside = questions.inside(LAB, "ubuntu2")["mysql"]
+    assert inside["account"] == ("account", "192.168.56.12", "9200")
+
+
 def test_who_has_to_reach_whom():
     """In the lab as it is delivered."""
     ring = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
@@ -814,7 +859,7 @@ def all_answered(lab, answer, **container):
     wanted = {node: plans.plan(replace(SITE, topology=lab), node) for node in lab.names}
     found = {}
     for node in lab.names:
-        asked = questions.commands(lab, node, ())
+        asked = questions.questions(lab, node, ())
         inside = questions.inside(lab, node)
         there = {
             c.name: InspectedContainer(c.name, c.service, c.mode, digest=c.digest, **container)

@@ -10,6 +10,7 @@ import pytest
 from lab.doctor.checks import nodes, questions
 from lab.doctor.checks.facts import Answer
 from lab.engine import memory
+from lab_node import asking
 
 PID = 4711
 SCOPE = "system.slice/docker-67f1.scope"
@@ -62,6 +63,16 @@ def test_how_many_processes_of_a_container_were_killed_for_memory(tmp_path, of):
     assert done.stdout == f"{killed}\n"
 
 
+@pytest.mark.parametrize("of", KILLED)
+def test_the_doctor_counts_them_without_a_program(tmp_path, monkeypatch, of):
+    told, files, killed = KILLED[of]
+    write(tmp_path, {f"proc/{PID}/cgroup": told})
+    write(tmp_path / "sys/fs/cgroup", files)
+    monkeypatch.setattr(asking, "PROCESSES", str(tmp_path / "proc"))
+    monkeypatch.setattr(asking, "CGROUPS", str(tmp_path / "sys/fs/cgroup"))
+    assert asking.kills(PID) == killed
+
+
 MACHINE = "MemTotal:       24000000 kB\nMemFree:  100 kB\nMemAvailable:   9000000 kB\n"
 EVENTS = "low 0\nhigh 0\nmax 212\noom 2\n"
 # (files of the node's own group, what is too little of 2048 MiB, or None)
@@ -104,7 +115,6 @@ def test_how_much_memory_a_node_has_left(tmp_path, of):
     files, short = OF_NODES[of]
     write(tmp_path, {"proc/meminfo": MACHINE})
     write(tmp_path / "sys/fs/cgroup", files)
-    command = [rooted(word, tmp_path) for word in questions.MEMORY]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    failure = nodes.memory("ubuntu1", Answer(done.returncode, done.stdout))
+    answer = asking.read([rooted(path, tmp_path) for path in questions.MEMORY], 3)
+    failure = nodes.memory("ubuntu1", Answer(*answer))
     assert (failure.evidence if failure else None) == short

@@ -1,5 +1,8 @@
 """Docker's API through its socket."""
 
+import socket
+import threading
+
 import pytest
 
 from lab_node import docker
@@ -44,13 +47,26 @@ def test_nobody_at_the_socket_is_an_error(monkeypatch, tmp_path):
         Docker().ask("/volumes")
 
 
-def test_a_connection_that_docker_ended_is_opened_again(engine):
-    asks = Docker()
-    engine.answers["/volumes"] = 500, b""
-    with pytest.raises(ValueError, match="Expecting value"):
-        asks.ask("/volumes")
-    engine.answers["/volumes"] = 200, []
-    assert asks.ask("/volumes") == []
+def test_a_docker_that_hangs_up_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "docker.sock"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(docker.SOCKET)
+        server.listen()
+        threading.Thread(target=lambda: hang_up(server), daemon=True).start()
+        with pytest.raises(OSError, match="hung up without an answer"):
+            Docker(3).ask("/volumes")
+
+
+def hang_up(server):
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+
+
+def test_who_was_killed_for_memory_is_told_by_events(engine):
+    engine.answers["/events"] = 200, b'{"timeNano": 7, "Actor": {"ID": "67f1"}}\n' * 2
+    assert Docker().killed_for_memory(1.5, 2.5) == [(7, "67f1")] * 2
+    assert engine.asked[0].startswith("/events?since=1.500&until=2.500&filters=%7B%22type%22")
 
 
 def test_a_container_that_is_removed_while_all_are_inspected_is_none(engine):

@@ -16,15 +16,13 @@ PROVISIONER = FOLDER / "provision/node.sh"
 
 # The name of a program in Python -> its module.
 MODULES = {
-    "lab-ask-cassandra": "ask_cassandra",
-    "lab-examine": "examine",
+    "lab-doctor": "doctor",
     "lab-logs": "logs",
     "lab-observe": "observe",
-    "lab-reach": "reach",
     "lab-sample": "sample",
 }
 START = """\
-#!/usr/bin/python3 -I
+#!/usr/bin/python3 -IS
 import sys
 
 sys.path.insert(0, "/usr/local/lib/lab")
@@ -33,9 +31,9 @@ from lab_node.{} import main
 main()
 """
 PROGRAMS = [
-    *("lab-ask-cassandra", "lab-base-image", "lab-build", "lab-examine", "lab-firewall"),
-    *("lab-follow", "lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
-    *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-reach", "lab-sample"),
+    *("lab-base-image", "lab-build", "lab-doctor", "lab-firewall", "lab-follow"),
+    *("lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
+    *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-sample"),
     *("lab-small-disk", "lab-trace"),
 ]
 INSTALLED = {
@@ -43,8 +41,9 @@ INSTALLED = {
     "/usr/local/lib/lab/lab_node": (
         0o644,
         [
-            *("__init__.py", "ask_cassandra.py", "cql.py", "docker.py", "examine.py", "health.py"),
-            *("logs.py", "observe.py", "reach.py", "sample.py"),
+            *("__init__.py", "asking.py", "cassandra.py", "cql.py", "docker.py", "doctor.py"),
+            *("health.py", "logs.py", "observe.py", "plain_http.py", "reach.py", "sample.py"),
+            "uwsgi.py",
         ],
     ),
     "/etc/systemd/system": (
