@@ -1,14 +1,20 @@
 """Prints what the lab has on this node as one JSON object.
 
-usage: lab-observe [FILE]...   (files whose digests to tell)
+usage: lab-observe [--healthy SECONDS NAME,NAME...] [FILE]...   (FILE: whose digest to tell)
+
+--healthy: once these containers are healthy, and after so many seconds at the latest. To be asked
+again and again takes a node twenty times what looking here does.
 """
 
 import glob
 import hashlib
 import json
 import sys
+import time
 
 from lab_node.docker import SOCKET, Docker
+
+LOOK_SECONDS = 0.15
 
 # Each of them belongs to one program or one wiring, and goes with it.
 FOLDERS = (
@@ -20,6 +26,21 @@ FOLDERS = (
     "/etc/docker/certs.d/*",
     "/home/dock/static_files",
 )
+
+
+def wait_healthy(docker: Docker, names: list[str], seconds: float) -> None:
+    """Returns at once where one of them is not there, or does not run."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        listed = docker.ask("/containers/json?all=1", label="lab.service")
+        status = {one["Names"][0].lstrip("/"): one["Status"] for one in listed}
+        # As `docker ps` has it: Up 3 seconds (health: starting)
+        found = [status.get(name, "") for name in names]
+        if not all(text.startswith("Up ") for text in found):
+            return
+        if not any("(health: starting)" in text or "(unhealthy)" in text for text in found):
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def stack(docker: Docker) -> dict[str, str]:
@@ -53,7 +74,11 @@ def digests(paths: list[str]) -> dict[str, str]:
 
 def main() -> None:
     docker = Docker()
+    files = sys.argv[1:]
     try:
+        if files[:1] == ["--healthy"]:
+            _, seconds, names, *files = files
+            wait_healthy(docker, names.split(","), float(seconds))
         found = {
             "containers": docker.containers(),
             "stack": stack(docker),
@@ -62,7 +87,7 @@ def main() -> None:
             "disposable_volumes": volumes(docker, label="lab.disposable=yes"),
             "images": tags(docker),
             "folders": [folder for pattern in FOLDERS for folder in glob.glob(pattern)],
-            "files": digests(sys.argv[1:]),
+            "files": digests(files),
         }
     except OSError as error:
         sys.exit(f"Docker does not answer at {SOCKET}: {error}")
