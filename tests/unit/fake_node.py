@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from lab.databases import once
-from lab.deploy import static
+from lab.deploy import building, static
 from lab.engine import memory, steps
 from lab.engine.apply import FOLLOW
 from lab.engine.ssh import CHANGING, FRESH, UNPACK, Node
@@ -205,7 +205,8 @@ class Machine:
         return "\n".join(path.name for path in there if str(path.parent) == argv[1])
 
     def _test(self, argv, _given):
-        if argv[2] not in self.files:
+        pushed = argv[2] == building.PUSHED and self.world.registry.pushed
+        if argv[2] not in self.files and not pushed:
             raise Refused("")
 
     def _complete(self, argv, _given):
