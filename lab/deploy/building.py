@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def start_registry(lab: Lab, release: Release) -> None:
 
 
 def nothing_pushed(lab: Lab) -> bool:
-    """Whether the lab's own registry is an empty one, as far as can be told while it does not run."""
+    """Whether the lab's own registry is empty, as far as can be told while it does not run."""
     if lab.topology.settings.registry:
         return False
     return lab.builder.attempt("test", "-e", PUSHED)[0] != 0
@@ -61,7 +62,7 @@ def nothing_pushed(lab: Lab) -> bool:
 
 def missing(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
     """The images, name to tag, that the registry lacks."""
-    known = together({name: partial(_tags_in_registry, lab, name) for name in tags})
+    known = _tags_in_registry(lab, tags) if tags else {}
     return {name: tag for name, tag in tags.items() if tag not in known[name]}
 
 
@@ -80,15 +81,17 @@ def builder_docker(lab: Lab, *arguments: str) -> str:
     return lab.builder.run("docker", "--host", BUILDER_SOCKET, *arguments)
 
 
-def _tags_in_registry(lab: Lab, name: str) -> list[str]:
+def _tags_in_registry(lab: Lab, names: Iterable[str]) -> dict[str, list[str]]:
+    """Of each image of these names, asked at once; none where the registry does not know it."""
     registry = lab.topology.registry
     trust = f"/etc/docker/certs.d/{registry}/ca.crt"
     authority = ("--cacert", trust) if plans.registry_trust(lab.secrets, registry) else ()
-    answer = lab.builder.run(
-        "curl", "--silent", "--show-error", *authority, f"https://{registry}/v2/{name}/tags/list"
-    )
+    lists = {name: f"https://{registry}/v2/{name}/tags/list" for name in names}
+    said = ("--write-out", r"\n")
+    answer = lab.builder.run("curl", "--silent", "--show-error", *said, *authority, *lists.values())
     try:
-        return json.loads(answer).get("tags") or []
+        found = [json.loads(line) for line in answer.splitlines() if line]
+        return {name: one.get("tags") or [] for name, one in zip(lists, found, strict=True)}
     except ValueError:
         raise LabError(f"{registry}: no registry answers there: {answer[:80]!r}") from None
 

@@ -18,6 +18,7 @@ PROVISIONER = FOLDER / "provision/node.sh"
 MODULES = {
     "lab-ask-cassandra": "ask_cassandra",
     "lab-examine": "examine",
+    "lab-haproxy": "haproxy",
     "lab-logs": "logs",
     "lab-observe": "observe",
     "lab-reach": "reach",
@@ -34,8 +35,16 @@ main()
 """
 PROGRAMS = [
     *("lab-ask-cassandra", "lab-base-image", "lab-build", "lab-examine", "lab-firewall"),
-    *("lab-follow", "lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
-    *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-reach", "lab-sample"),
+    *("lab-follow", "lab-give-address", "lab-hand-over", "lab-haproxy", "lab-import-base"),
+    *(
+        "lab-limit-writes",
+        "lab-lock",
+        "lab-logs",
+        "lab-names",
+        "lab-observe",
+        "lab-reach",
+        "lab-sample",
+    ),
     *("lab-small-disk", "lab-trace"),
 ]
 INSTALLED = {
@@ -43,8 +52,8 @@ INSTALLED = {
     "/usr/local/lib/lab/lab_node": (
         0o644,
         [
-            *("__init__.py", "ask_cassandra.py", "cql.py", "docker.py", "examine.py", "logs.py"),
-            *("observe.py", "reach.py", "sample.py"),
+            *("__init__.py", "ask_cassandra.py", "cql.py", "docker.py", "examine.py", "haproxy.py"),
+            *("logs.py", "observe.py", "reach.py", "sample.py"),
         ],
     ),
     "/etc/systemd/system": (
