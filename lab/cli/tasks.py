@@ -34,7 +34,8 @@ from lab.drawings import write
 from lab.drawings.waiting import drawn
 from lab.drills import drill as drills
 from lab.drills.report import text as drill_text
-from lab.engine.progress import elapsed, phases, say
+from lab.engine.progress import phases, say
+from lab.engine.waits import elapsed
 from lab.errors import LabError
 from lab.lifecycle import boot
 from lab.lifecycle import destroy as destruction
@@ -90,8 +91,7 @@ def push(context: Context) -> None:
     lab = Lab()
     with lab.changing("push"):
         release = publishing.source_release(lab, lab.current_release())
-        building.start_registry(lab, release)
-        with publishing.Publishing(lab, release.tags) as published:
+        with publishing.Publishing(lab, release, release.tags) as published:
             published.wait(*IMAGES)
     say("lab", f"{lab.topology.registry} has {', '.join(sorted(IMAGES))}")
 

@@ -1,6 +1,7 @@
 """What lab-observe tells of a node whose Docker answers as one does."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,8 +91,9 @@ def test_containers_are_waited_for_where_they_may_get_healthy(node, monkeypatch,
     listed = zip(("mysql", "cassandra"), statuses, strict=False)
     node.answers[LISTED] = (200, [{"Names": [f"/{name}"], "Status": s} for name, s in listed])
     clock = iter(range(100))
-    monkeypatch.setattr(observe.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(observe.time, "sleep", lambda _: None)
+    monkeypatch.setattr(
+        observe, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None)
+    )
     observe.wait_healthy(docker.Docker(), ["mysql", "cassandra"], 10)
     assert len(node.asked) == looks
 
