@@ -126,9 +126,9 @@ module Lab
 
   # tar's arguments. A transformation is one of all names, wherever it stands.
   def uploaded
-    authorities = Dir.glob('*.crt', base: AUTHORITIES).map { |name| "./#{name}" }
+    authorities = Dir.glob('*.crt', base: AUTHORITIES)
     ['--exclude-from', File.join(FOLDER, 'provision/left-out'),
-     '--transform', 's,^node,lab-node,', '--transform', 's,^[.]/,lab-authorities/,',
+     '--transform', 's,^node,lab-node,', '--transform', 's,^[^/]*[.]crt$,lab-authorities/&,',
      '--directory', File.join(FOLDER, 'provision'), 'node', *(['--directory', AUTHORITIES, *authorities] if authorities.any?)]
   end
 
