@@ -7,9 +7,8 @@ cd "$(dirname "$0")"
 main() {
   local image=${1:?usage: node-image.sh IMAGE:TAG}
   if ! docker image inspect debian:trixie-slim >/dev/null 2>&1; then
-    echo "lab: making the base image debian:trixie-slim"
     # It calls lab-base-image by name, which has a folder of its own (lab/release/images.py, BASE_SCRIPT).
-    PATH=$PWD/node/files:$PATH ./node/sbin/lab-import-base trixie
+    PATH=$PWD/node/files:$PATH ./node/sbin/lab-import-base
   fi
   echo "lab: building the node image $image"
   # Only this client's environment decides: the classic builder is there on every engine.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Vagrant's shell provisioner: makes a machine a node of the lab. May be run again.
-# Expects provision/node in /tmp/lab-node, extra certificate authorities in /tmp/lab-authorities, and
+# Expects provision/node in /tmp/lab-node, extra certificate authorities in /tmp/lab-authorities (or both in
+# /tmp/lab-node.tar), and
 #   LAB_ADDRESS           the node's address on the lab's network
 #   LAB_HOSTS             ADDRESS=NAME of every node, comma-separated
 #   LAB_PROVISION_DIGEST  what provision/node-digest printed
@@ -14,9 +15,17 @@ is_container() {
   systemd-detect-virt --quiet --container
 }
 
+unpack() {
+  [ -e /tmp/lab-node.tar ] || return 0
+  # What a provisioner that was cut off has left.
+  rm -rf /tmp/lab-node /tmp/lab-authorities
+  tar --extract --no-same-owner --file /tmp/lab-node.tar --directory /tmp
+}
+
 # As the node image has it: an upgrade of Docker would restart it at any time.
 stop_upgrades() {
-  systemctl disable --quiet --now apt-daily.timer apt-daily-upgrade.timer
+  ! systemctl is-enabled apt-daily.timer apt-daily-upgrade.timer >/dev/null ||
+    systemctl disable --quiet --now apt-daily.timer apt-daily-upgrade.timer
 }
 
 install_packages() {
@@ -35,10 +44,31 @@ update_lists() {
   done
 }
 
+# Where no other authorities were added before, these are added as update-ca-certificates would, which takes seconds
+# of a core for writing all the others anew.
 trust_authorities() {
   [ -d /tmp/lab-authorities ] || return 0
-  install --mode 0644 /tmp/lab-authorities/*.crt /usr/local/share/ca-certificates/
-  update-ca-certificates >/dev/null 2>&1
+  local trusted=/usr/local/share/ca-certificates certificates=/etc/ssl/certs file name
+  if [ -z "$(find "$trusted" -name '*.crt')" ]; then
+    for file in /tmp/lab-authorities/*.crt; do
+      name=$(basename "$file" .crt)
+      # One without a newline at its end would run into the next.
+      sed '$a\' "$file" >> "$certificates/ca-certificates.crt"
+      ln -sf "$trusted/$name.crt" "$certificates/$name.pem"
+      install --mode 0644 "$file" "$trusted/"
+    done
+    openssl rehash "$certificates"
+  elif ! same_authorities "$trusted"; then
+    install --mode 0644 /tmp/lab-authorities/*.crt "$trusted/"
+    update-ca-certificates >/dev/null 2>&1
+  fi
+}
+
+same_authorities() { # folder
+  local file
+  for file in /tmp/lab-authorities/*.crt; do
+    cmp --silent "$file" "$1/${file##*/}" || return 1
+  done
 }
 
 wait_for_address() {
@@ -105,7 +135,9 @@ configure_docker() {
 
 start_units() {
   systemctl daemon-reload
-  systemctl enable --quiet docker lab-names lab-firewall lab-follow
+  systemctl enable --quiet lab-names lab-firewall lab-follow
+  # Docker's package has done it, and systemd asks Debian's old tools for seconds before it finds so.
+  systemctl is-enabled --quiet docker || systemctl enable --quiet docker
   systemctl restart lab-names
   # Not restarted: Docker, which requires it, would be too.
   systemctl reload-or-restart lab-firewall
@@ -115,6 +147,7 @@ start_units() {
 main() {
   # What is half done is not provisioned, whatever it was before.
   rm -f /etc/lab/provisioned
+  unpack
   stop_upgrades
   install_packages
   trust_authorities
@@ -127,7 +160,7 @@ main() {
   quiet_resolver
   configure_docker
   start_units
-  rm -rf /tmp/lab-node /tmp/lab-authorities
+  rm -rf /tmp/lab-node /tmp/lab-node.tar /tmp/lab-authorities
   echo "$LAB_PROVISION_DIGEST" > /etc/lab/provisioned
 }
 

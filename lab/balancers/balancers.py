@@ -18,7 +18,6 @@ from lab.errors import LabError
 from lab.plan.plans import BALANCER
 from lab.release.releases import Release
 
-SOCKET = "UNIX-CONNECT:/run/haproxy/admin.sock"
 BACKEND = "nginx"
 # Longer than any request may take: nginx waits 35 s for uWSGI.
 IN_FLIGHT_SECONDS = 40
@@ -253,9 +252,7 @@ def _within(seconds: float, look: Callable[[], bool]) -> bool:
 
 
 def _ask(balancer: Node, commands: str) -> str:
-    """What HAProxy answers. Its answer may take long while images are built on the same cores."""
-    command = ("docker", "exec", "--interactive", "haproxy", "socat", "-t", "10", "-", SOCKET)
     try:
-        return balancer.feed(commands + "\n", *command)
+        return balancer.feed(commands + "\n", "lab-haproxy")
     except RemoteError as error:
         raise RemoteError(f"{error}: {REMEDY}") from None

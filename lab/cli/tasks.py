@@ -31,9 +31,11 @@ from lab.doctor import status as statuses
 from lab.doctor import verify as verification
 from lab.doctor.diagnosis import as_json, diagnose, report
 from lab.drawings import write
+from lab.drawings.waiting import drawn
 from lab.drills import drill as drills
 from lab.drills.report import text as drill_text
-from lab.engine.progress import elapsed, phases, say
+from lab.engine.progress import phases, say
+from lab.engine.waits import elapsed
 from lab.errors import LabError
 from lab.lifecycle import boot
 from lab.lifecycle import destroy as destruction
@@ -63,11 +65,12 @@ OF_ONE_NODE = ("deploy", "logs", "plan")
 def up(context: Context) -> None:
     """Bring the whole lab up, each part only where something differs, and verify it."""
     lab = Lab()
-    boot.boot(lab)
-    with lab.changing("up"):
-        boot.provision(lab)
-        release = bring_up(lab)
-        verification.verify(lab)
+    with drawn("up"):
+        boot.boot(lab)
+        with lab.changing("up"):
+            boot.provision(lab)
+            release = bring_up(lab)
+            verification.verify(lab)
     say("lab", f"up and verified, release {release.name}: http://{lab.topology.virtual_address}/")
 
 
@@ -91,8 +94,7 @@ def push(context: Context) -> None:
     lab = Lab()
     with lab.changing("push"):
         release = publishing.source_release(lab, lab.current_release())
-        building.start_registry(lab, release)
-        with publishing.Publishing(lab, release.tags) as published:
+        with publishing.Publishing(lab, release, release.tags) as published:
             published.wait(*IMAGES)
     say("lab", f"{lab.topology.registry} has {', '.join(sorted(IMAGES))}")
 
@@ -109,7 +111,7 @@ def deploy(context: Context, mode: str = "") -> None:
     The first one starts registry, databases and balancers, too; it needs `vagrant up` alone.
     """
     lab, services = _chosen(context, mode)
-    with lab.changing("deploy"):
+    with drawn("deploy"), lab.changing("deploy"):
         release = deployment.deploy(lab, services, other_mode=bool(mode))
     say("lab", f"where the time went: {phases()}")
     say("lab", f"deployed release {release.name}: http://{lab.topology.virtual_address}/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.context import Lab
 from lab.engine import memory
 from lab.engine.steps import one_off
+from lab.engine.waits import work
 from lab.errors import LabError
 from lab.plan.modes import web
 from lab.plan.records import Container, File, Mount
@@ -65,9 +66,10 @@ def run_django(
         File(f"{folder}/{name}", lab.secrets[name], 0o600, USERS["django"], secret=True)
         for name in secrets
     )
-    status, output, errors = lab.builder.attempt_change(
-        "bash", "-c", RUN, folder, *one_off(container, f"{folder}.id")
-    )
+    with work(lab.builder.name, f"manage.py {command[0]}"):
+        status, output, errors = lab.builder.attempt_change(
+            "bash", "-c", RUN, folder, *one_off(container, f"{folder}.id")
+        )
     proven = errors.rstrip().endswith(KILLED)
     if proven or status == memory.KILLED_STATUS:
         told = memory.killed if proven else memory.killed_by_somebody

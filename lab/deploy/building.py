@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
+import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 from lab.config.paths import FOLDER, REPORTS, SSH_CONFIG
 from lab.context import Lab
 from lab.engine import memory
 from lab.engine.apply import settle
 from lab.engine.progress import go_on, say, together
+from lab.engine.ssh import PART
+from lab.engine.waits import work
 from lab.errors import LabError
 from lab.plan import plans
 from lab.plan.plans import REGISTRY
@@ -23,6 +29,10 @@ from lab.release.releases import Release
 
 BUILDER_SOCKET = "unix:///run/lab-builder.sock"
 SOURCE = "/var/lib/lab/source"
+# Of the lab's own registry: what lies there was pushed, perhaps to an earlier lab's.
+PUSHED = "/var/cache/lab/registry/docker"
+
+_sending = Lock()
 
 
 def start_registry(lab: Lab, release: Release) -> None:
@@ -43,9 +53,16 @@ def start_registry(lab: Lab, release: Release) -> None:
     settle(lab.builder, whole, REGISTRY)
 
 
+def nothing_pushed(lab: Lab) -> bool:
+    """Whether the lab's own registry is empty, as far as can be told while it does not run."""
+    if lab.topology.settings.registry:
+        return False
+    return lab.builder.attempt("test", "-e", PUSHED)[0] != 0
+
+
 def missing(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
     """The images, name to tag, that the registry lacks."""
-    known = together({name: partial(_tags_in_registry, lab, name) for name in tags})
+    known = _tags_in_registry(lab, tags) if tags else {}
     return {name: tag for name, tag in tags.items() if tag not in known[name]}
 
 
@@ -64,29 +81,56 @@ def builder_docker(lab: Lab, *arguments: str) -> str:
     return lab.builder.run("docker", "--host", BUILDER_SOCKET, *arguments)
 
 
-def _tags_in_registry(lab: Lab, name: str) -> list[str]:
+def _tags_in_registry(lab: Lab, names: Iterable[str]) -> dict[str, list[str]]:
+    """Of each image of these names, asked at once; none where the registry does not know it."""
     registry = lab.topology.registry
     trust = f"/etc/docker/certs.d/{registry}/ca.crt"
     authority = ("--cacert", trust) if plans.registry_trust(lab.secrets, registry) else ()
-    answer = lab.builder.run(
-        "curl", "--silent", "--show-error", *authority, f"https://{registry}/v2/{name}/tags/list"
-    )
+    lists = {name: f"https://{registry}/v2/{name}/tags/list" for name in names}
+    said = ("--write-out", r"\n")
+    answer = lab.builder.run("curl", "--silent", "--show-error", *said, *authority, *lists.values())
     try:
-        return json.loads(answer).get("tags") or []
+        found = [json.loads(line) for line in answer.splitlines() if line]
+        return {name: one.get("tags") or [] for name, one in zip(lists, found, strict=True)}
     except ValueError:
         raise LabError(f"{registry}: no registry answers there: {answer[:80]!r}") from None
 
 
 def send_sources(lab: Lab, tags: dict[str, str]) -> None:
-    """Brings images/ and django_app/ to the builder: only what changed crosses the wire.
+    """Brings what images are built from to the builder: only what changed crosses the wire.
 
     Raises LabError if they are not (or no longer) what the tags were made from.
     """
-    lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
-    send(FOLDER, f"{lab.topology.builder}:{SOURCE}/")
+    with _sending:
+        lend_base(lab)
+        lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
+        send(FOLDER, f"{lab.topology.builder}:{SOURCE}/")
     now = images.tags()
     if edited := [name for name, tag in tags.items() if now[name] != tag]:
         raise LabError(f"{', '.join(edited)}: edited while being sent to the builder: run it again")
+
+
+def lend_base(lab: Lab) -> None:
+    """Brings the builder the base image that this machine made for its nodes, if it has none.
+
+    It makes its own where this machine has none either, or one that is not of the lab's script.
+    """
+    script = hashlib.sha256((FOLDER / images.BASE_SCRIPT).read_bytes()).hexdigest()
+    asked = ("image", "ls", "--quiet", "--filter", f"label=lab.script={script}", images.BASE)
+    if shutil.which("docker") is None or not _printed("docker", *asked).strip():
+        return
+    if builder_docker(lab, *asked).strip():
+        return
+    with (
+        work(lab.topology.builder, f"lend {images.BASE}"),
+        subprocess.Popen(("docker", "save", images.BASE), stdout=subprocess.PIPE) as saved,
+    ):
+        parts = iter(partial(saved.stdout.read, PART), b"") if saved.stdout else ()
+        lab.builder.upload(parts, "docker", "--host", BUILDER_SOCKET, "load", "--quiet")
+
+
+def _printed(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def send(folder: Path, target: str) -> None:
@@ -121,9 +165,10 @@ def build(lab: Lab, image: Image, tag: str) -> None:
     go_on()
     reference = images.reference(lab.topology.registry, image.name, tag)
     say(lab.topology.builder, f"build {image.name}")
-    status, output, errors = lab.builder.attempt(
-        "lab-build", reference, image.suite, SOURCE, image.dockerfile_path, image.target
-    )
+    with work(lab.topology.builder, f"build {image.name}"):
+        status, output, errors = lab.builder.attempt(
+            "lab-build", reference, SOURCE, image.dockerfile_path, image.target
+        )
     REPORTS.mkdir(parents=True, exist_ok=True)
     report = REPORTS / f"build-{image.name}.log"
     report.write_text(output + errors)
@@ -141,7 +186,8 @@ def build(lab: Lab, image: Image, tag: str) -> None:
 def push(lab: Lab, image: Image, tag: str) -> None:
     go_on()
     reference = images.reference(lab.topology.registry, image.name, tag)
-    lab.builder.run("docker", "--host", BUILDER_SOCKET, "push", "--quiet", reference)
+    with work(lab.topology.builder, f"push {image.name}"):
+        lab.builder.run("docker", "--host", BUILDER_SOCKET, "push", "--quiet", reference)
     say(lab.topology.builder, f"pushed {image.name}")
 
 

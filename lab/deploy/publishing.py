@@ -3,38 +3,69 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 
 from lab.config.paths import FOLDER
 from lab.context import Lab
-from lab.deploy.building import build, built_lacks, missing, push, send_sources, start_registry
+from lab.deploy.building import (
+    build,
+    built_lacks,
+    missing,
+    nothing_pushed,
+    push,
+    send_sources,
+    start_registry,
+)
 from lab.deploy.history import begun
 from lab.engine.progress import interrupt, phase, say
+from lab.engine.waits import Work, awaits, work
 from lab.release import images, releases
 from lab.release.images import IMAGES, WEB_IMAGES
 from lab.release.releases import Release
 
 
 class Publishing:
-    """Images on their way to the registry, all at the same time; what is there already is."""
+    """Images on their way to the registry, all at the same time; what is there already is.
 
-    def __init__(self, lab: Lab, tags: dict[str, str]) -> None:
-        absent = missing(lab, tags)
+    Where nothing was pushed yet, they are built while the registry is, and pushed once it runs.
+    """
+
+    def __init__(self, lab: Lab, release: Release, tags: dict[str, str]) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=len(IMAGES) + 1)
+        empty = nothing_pushed(lab)
+        registry = self._begin("registry runs", partial(start_registry, lab, release), lab)
+        if not empty:
+            registry.result()
+        absent = tags if empty else missing(lab, tags)
         unbuilt = built_lacks(lab, absent)
         if unbuilt:
             send_sources(lab, unbuilt)
 
         def publish(name: str) -> None:
-            if name in unbuilt:
+            if name == "registry":
+                # Which has it built where the node had none to run.
+                awaits(registry.result())
+            if name in unbuilt and built_lacks(lab, {name: tags[name]}):
                 build(lab, IMAGES[name], tags[name])
+            awaits(registry.result())
             push(lab, IMAGES[name], tags[name])
 
-        self._pool = ThreadPoolExecutor(max_workers=len(IMAGES))
-        self._futures: dict[str, Future[None]] = {
-            name: self._pool.submit(publish, name) for name in absent
+        self._futures = {
+            name: self._begin(f"publish {name}", partial(publish, name), lab) for name in absent
         }
+
+    def _begin(self, what: str, act: Callable[[], None], lab: Lab) -> Future[Work]:
+        def begun() -> Work:
+            with work(lab.topology.builder, what) as noted:
+                act()
+            return noted
+
+        return self._pool.submit(copy_context().run, begun)
 
     def __enter__(self) -> Publishing:
         return self
@@ -54,7 +85,7 @@ class Publishing:
         """Returns once these images are in the registry. Raises what kept one of them from it."""
         for name in names:
             if name in self._futures:
-                self._futures[name].result()
+                awaits(self._futures[name].result())
 
 
 def source_release(
@@ -89,8 +120,7 @@ def prepare(lab: Lab, images_too: tuple[str, ...] = ()) -> Release:
     """
     release = source_release(lab, lab.require_release(), only=WEB_IMAGES)
     with phase("build and push"):
-        start_registry(lab, release)
         tags = lab.wanted_tags(release) | {name: release.tags[name] for name in images_too}
-        with Publishing(lab, tags) as published:
+        with Publishing(lab, release, tags) as published:
             published.wait(*WEB_IMAGES)
     return release

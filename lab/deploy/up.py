@@ -12,7 +12,6 @@ from lab.context import Lab
 from lab.databases import replace
 from lab.databases.initialize import initialize, initialized
 from lab.deploy import roll, services, static, swarm
-from lab.deploy.building import start_registry
 from lab.deploy.changes import changes
 from lab.deploy.history import conclude
 from lab.deploy.publishing import Publishing, source_release
@@ -31,10 +30,8 @@ def bring_up(lab: Lab, services: tuple[WebService, ...] = ()) -> Release:
     """
     release = source_release(lab, lab.current_release())
     introduce_new(lab, release)
-    with phase("registry"):
-        start_registry(lab, release)
     up = BringUp(lab, release, services or lab.topology.web)
-    with phase("build and start"), Publishing(lab, lab.wanted_tags(release)) as published:
+    with phase("build and start"), Publishing(lab, release, lab.wanted_tags(release)) as published:
         published.wait("mysql", "cassandra")
         up.make_room()
         up.start_databases()
@@ -94,11 +91,11 @@ class BringUp:
 
     def prepare(self, published: Publishing) -> None:
         """Makes databases and web ready, at the same time, as soon as their images are there."""
-        work: dict[str, Callable[[], None]] = {
+        tasks: dict[str, Callable[[], None]] = {
             "databases": partial(self._prepare_databases, published),
             "web": partial(self._prepare_web, published),
         }
-        together(work)
+        together(tasks)
 
     def _prepare_databases(self, published: Publishing) -> None:
         # The balancers lead to the databases, so both have to be there first.

@@ -8,6 +8,7 @@ import sys
 from lab.config.paths import FOLDER
 from lab.context import NO_RELEASE, Lab
 from lab.doctor.status import status
+from lab.engine.waits import work
 from lab.errors import LabError
 
 
@@ -25,7 +26,9 @@ def verify(lab: Lab) -> None:
             " run that first"
         )
     command = (sys.executable, "-m", "pytest", "--quiet", "--no-header", "tests/nodes")
-    if subprocess.run(command, cwd=FOLDER, stdout=sys.stderr, check=False).returncode != 0:
+    with work("lab", "tests/nodes"):
+        done = subprocess.run(command, cwd=FOLDER, stdout=sys.stderr, check=False)
+    if done.returncode != 0:
         raise LabError(
             "verify: the lab is not as it should be (see above): `fab status`, `fab logs`"
         )

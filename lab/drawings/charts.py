@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from lab.drawings.sheet import Look, Sheet
 
 LOOK = Look(
     light=""".answered{fill:#2f6f8f}.failed{fill:#c0392b}
 .fault{fill:#f3d9a4}.recovering{fill:#e8eef3}
+.busy{fill:#d5dfe7}.awaited{fill:#2d6199}
+.end{text-anchor:end}
 """,
     dark=""".answered{fill:#4f9cc0}.failed{fill:#e05a4b}
 .fault{fill:#5c4a20}.recovering{fill:#26323e}
+.busy{fill:#34424f}.awaited{fill:#74abe2}
 """,
 )
 LEGEND = ("answered", "failed", "fault", "recovering")
@@ -21,6 +25,8 @@ LEGEND = ("answered", "failed", "fault", "recovering")
 # for names, for the longest bar, and for what stands at its end.
 MARGIN, HEADING = 16, 30
 BAR, NEXT_BAR, NAMES_WIDTH, BAR_WIDTH, ENDS_WIDTH = 16, 26, 130, 620, 164
+# Of a timeline: room for names, and from one line to the next.
+LANES_LEFT, LANE, NEXT_LANE = 80, 12, 20
 # Of requests: what lies around a panel, its height, and from one to the next.
 LEFT, TOP, RIGHT, FOOT, WIDTH = 48, 40, 24, 30, 900
 PANEL, NEXT_PANEL, LEGEND_STEP = 130, 176, 90
@@ -77,6 +83,45 @@ class Span:
     well: float
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """busy: when something was done there, in seconds; awaited: when all else waited for it; said:
+    beside that."""
+
+    name: str
+    busy: Sequence[tuple[float, float]]
+    awaited: Sequence[tuple[float, float]]
+    said: str = ""
+
+
+def timeline(title: str, heading: str, lanes: Sequence[Lane]) -> str:
+    """Lanes below each other over one axis of seconds."""
+    ends = (end for lane in lanes for _, end in (*lane.busy, *lane.awaited))
+    seconds = max(1, ceil(max(ends, default=0.0)))
+    scale = (WIDTH - LANES_LEFT - RIGHT) / seconds
+    sheet = Sheet(title, heading, WIDTH, LOOK)
+    sheet.text("", MARGIN, 20, heading)
+    for number, lane in enumerate(lanes):
+        _lane(sheet, lane, TOP + number * NEXT_LANE, scale)
+    bottom = TOP + len(lanes) * NEXT_LANE
+    _axis(sheet, seconds, LANES_LEFT, scale, bottom + MARGIN)
+    return sheet.finished(bottom + FOOT)
+
+
+def _lane(sheet: Sheet, lane: Lane, y: float, scale: float) -> None:
+    sheet.text("", MARGIN, y + 10, lane.name)
+    for kind, times in (("busy", lane.busy), ("awaited", lane.awaited)):
+        for began, ended in times:
+            x, width = LANES_LEFT + began * scale, max((ended - began) * scale, 0.5)
+            sheet.rectangle(kind, x, y, width, LANE, corner=0)
+    if lane.said:
+        left, right = (LANES_LEFT + moment * scale for moment in lane.awaited[0])
+        if right < WIDTH / 2:
+            sheet.text("", right + 6, y + 10, lane.said)
+        else:
+            sheet.text("end", left - 6, y + 10, lane.said)
+
+
 def requests(title: str, heading: str, panels: Sequence[Panel], faults: Iterable[Span]) -> str:
     """Panels below each other, each on its own scale, with the faults behind all of them."""
     seconds = max((second for panel in panels for second in panel.seconds), default=0) + 1
@@ -88,7 +133,7 @@ def requests(title: str, heading: str, panels: Sequence[Panel], faults: Iterable
     for number, panel in enumerate(panels):
         _panel(sheet, panel, spans, TOP + number * NEXT_PANEL, scale)
     bottom = TOP + len(panels) * NEXT_PANEL
-    _axis(sheet, seconds, scale, bottom)
+    _axis(sheet, seconds, LEFT, scale, bottom)
     return sheet.finished(bottom + FOOT)
 
 
@@ -110,10 +155,10 @@ def _panel(sheet: Sheet, panel: Panel, faults: tuple[Span, ...], top: float, sca
                 sheet.rectangle(kind, x, bottom, max(scale - 1, 0.5), height, corner=0)
 
 
-def _axis(sheet: Sheet, seconds: int, scale: float, y: float) -> None:
+def _axis(sheet: Sheet, seconds: int, left: float, scale: float, y: float) -> None:
     step = next((step for step in (5, 10, 30, 60, 120, 300) if seconds / step <= 12), 600)
     for second in range(0, seconds + 1, step):
-        sheet.text("mid", LEFT + second * scale, y, f"{second} s")
+        sheet.text("mid", left + second * scale, y, f"{second} s")
 
 
 def _legend(sheet: Sheet) -> None:

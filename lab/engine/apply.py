@@ -9,6 +9,7 @@ from lab.engine.observation import Observation, Running
 from lab.engine.progress import go_on, say, together
 from lab.engine.ssh import Node, RemoteError, wait_until
 from lab.engine.steps import Pull, Step
+from lab.engine.waits import work
 from lab.plan.records import Plan
 
 # Seconds until a container must be healthy. Cassandra is the slowest: about 15 s alone, several
@@ -79,8 +80,9 @@ def _pull(node: Node, pulls: tuple[Pull, ...]) -> None:
 
 def _take(node: Node, step: Step) -> None:
     say(node.name, step.words)
-    for command in step.commands:
-        node.change(*command)
+    with work(node.name, step.words):
+        for command in step.commands:
+            node.change(*command)
 
 
 def pull(node: Node, plan: Plan, services: frozenset[str]) -> None:
@@ -108,7 +110,7 @@ def wait_healthy(
         return
 
     def look() -> dict[str, str]:
-        observation = node.observe()
+        observation = node.observe(healthy=[one.name for one in part.containers])
         for container in part.containers:
             running = observation.containers.get(container.name)
             if running and running.restarts >= HOPELESS_RESTARTS:

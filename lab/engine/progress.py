@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from threading import Lock
 from typing import TypeVar
 
+from lab.engine.waits import elapsed, work
 from lab.errors import LabError
 
 Answer = TypeVar("Answer")
 
-_began = time.monotonic()
 _lock = Lock()
 _interruptions: list[str] = []
 _phases: dict[str, float] = {}
@@ -27,17 +27,12 @@ def say(who: str, what: str) -> None:
         print(f"{elapsed():6.1f} s  {who:<8}  {what}", file=sys.stderr, flush=True)
 
 
-def elapsed() -> float:
-    """Seconds since the program began."""
-    return time.monotonic() - _began
-
-
 @contextmanager
 def phase(name: str) -> Iterator[None]:
     """Notes how long this part of a task took, for `phases`."""
-    began = time.monotonic()
-    yield
-    _phases[name] = _phases.get(name, 0.0) + time.monotonic() - began
+    with work("lab", name) as noted:
+        yield
+    _phases[name] = _phases.get(name, 0.0) + noted.ended - noted.began
 
 
 def phases() -> str:
@@ -80,14 +75,14 @@ def go_on() -> None:
         raise LabError(f"{_interruptions[0]}: run it again to go on")
 
 
-def together(work: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
+def together(tasks: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
     """Does all of it at the same time and returns the answers by name.
 
     Waits for every one, also when one has failed or the user interrupts, so that nothing is left
     half done behind the caller's back; then raises a LabError that names all that failed.
     """
-    with ThreadPoolExecutor(max_workers=max(1, len(work))) as pool:
-        futures = {name: pool.submit(act) for name, act in work.items()}
+    with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
+        futures = {name: pool.submit(copy_context().run, act) for name, act in tasks.items()}
         try:
             wait(futures.values())
         except KeyboardInterrupt:

@@ -33,12 +33,15 @@ from lab.engine.difference import paths
 from lab.engine.observation import Observation, observation
 from lab.engine.progress import go_on, shown
 from lab.engine.steps import entered
+from lab.engine.waits import work
 from lab.errors import LabError, outside
 from lab.machines import ssh_settings
 from lab.plan.records import File, Plan
 
 # Between two looks, at least and at most: it is as long as a look takes. Late machines take long.
 POLL_SECONDS, MOST_POLL_SECONDS = 0.2, 2.0
+# How long a node waits by itself: Ctrl-C is heard after that.
+AWAITED_SECONDS = 3
 # Bytes read from a command at once.
 PART = 128 * 1024
 # No command takes longer, not even an image that is built from nothing.
@@ -98,7 +101,7 @@ class Node:
     def feed(self, given: str | bytes, *argv: str) -> str:
         """Like run, with something, perhaps secret, as the command's standard input."""
         # Not by Fabric, which hands a text over by one character each 10 ms.
-        with self._reaching():
+        with self._reaching(), work(self.name, _shown(argv)):
             channel = self._connection.transport.open_session()
             channel.settimeout(LONGEST_SECONDS)
             channel.exec_command(shlex.join(("sudo", *argv)))
@@ -112,7 +115,7 @@ class Node:
 
     def attempt(self, *argv: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error of a command run as root."""
-        with self._reaching():
+        with self._reaching(), work(self.name, _shown(argv)):
             result = self._connection.run(
                 shlex.join(("sudo", *argv)),
                 hide=True,
@@ -230,9 +233,14 @@ class Node:
             return
         self.feed(_archive(files), "sh", "-c", UNPACK, "sh", *(file.path for file in files))
 
-    def observe(self, plan: Plan | None = None) -> Observation:
-        """What the lab has on this node, and the state of the plan's files."""
-        return observation(self.run("lab-observe", *(paths(plan) if plan else ())))
+    def observe(self, plan: Plan | None = None, healthy: Iterable[str] = ()) -> Observation:
+        """What the lab has on this node, and the state of the plan's files.
+
+        healthy: containers that are waited for before, though for AWAITED_SECONDS at most.
+        """
+        names = ",".join(healthy)
+        awaited = ("--healthy", str(AWAITED_SECONDS), names) if names else ()
+        return observation(self.run("lab-observe", *awaited, *(paths(plan) if plan else ())))
 
     def inspect(self, *names: str) -> list[dict[str, object]]:
         """`docker inspect` of containers."""
@@ -301,16 +309,18 @@ def wait_until(
     Raises RemoteError after `seconds`: what was waited for, what was last seen, and the advice.
     """
     deadline = time.monotonic() + seconds
-    while True:
-        go_on()
-        answer, pause = paced(look)
-        if enough(answer):
-            return answer
-        if time.monotonic() > deadline:
-            raise RemoteError(
-                f"{subject}: not within {seconds:g} s; last seen: {shown(answer)}; {advice(answer)}"
-            )
-        time.sleep(pause)
+    with work("lab", f"wait for {subject}"):
+        while True:
+            go_on()
+            answer, pause = paced(look)
+            if enough(answer):
+                return answer
+            if time.monotonic() > deadline:
+                raise RemoteError(
+                    f"{subject}: not within {seconds:g} s; last seen: {shown(answer)};"
+                    f" {advice(answer)}"
+                )
+            time.sleep(pause)
 
 
 def paced(look: Callable[[], Answer]) -> tuple[Answer, float]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 from functools import partial
 
 from lab.config.paths import FOLDER
 from lab.context import Lab
 from lab.engine.progress import say, together
 from lab.engine.ssh import Node
+from lab.engine.waits import elapsed, note, work
 from lab.errors import LabError
 from lab.machines import made, ssh_settings
 from lab.machines.vagrant import vagrant
@@ -33,14 +35,30 @@ def boot(lab: Lab) -> None:
         say("lab", "all nodes answer")
         return
     say("lab", "vagrant up")
-    for line in vagrant("up"):
-        if milestone := MILESTONES.match(line):
-            say(milestone[1], line.split(": ", 1)[1].rstrip("."))
-        elif own := OWN_MILESTONES.match(line):
-            say("lab", own[1])
-    ssh_settings.renew(lab.topology.names)
+    with work("lab", "vagrant up"):
+        _follow(vagrant("up"))
+    with work("lab", "vagrant ssh-config"):
+        ssh_settings.renew(lab.topology.names)
     lab.reconnect()
     say("lab", f"{len(lab.nodes)} nodes are up")
+
+
+def _follow(lines: Iterable[str]) -> None:
+    """Tells what of Vagrant's output is of interest, and notes how long each part of it took."""
+    since: dict[str, tuple[str, float]] = {}
+    for line in lines:
+        if milestone := MILESTONES.match(line):
+            node, said = milestone[1], line.split(": ", 1)[1].rstrip(".")
+        elif own := OWN_MILESTONES.match(line):
+            node, said = "lab", own[1]
+        else:
+            continue
+        say(node, said)
+        if node in since:
+            note(node, *since[node], elapsed())
+        since[node] = (said, elapsed())
+    for node, (said, began) in since.items():
+        note(node, said, began, elapsed())
 
 
 def made_as_wanted(lab: Lab) -> bool:

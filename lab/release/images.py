@@ -18,6 +18,9 @@ from lab.config.paths import FOLDER
 # Its path and content are part of every tag: were it moved beside the node's other programs, every
 # container of a running lab would be replaced.
 BASE_SCRIPT = "provision/node/files/lab-base-image"
+# Debian's, of which the base of all images is.
+SUITE = "trixie"
+BASE = f"debian:{SUITE}-slim"
 # Patterns of names: what begins with a dot, and what else editors, systems and tools leave beside
 # sources. provision/node-digest reads the file, too, and each Dockerfile.dockerignore that lets
 # folders in ends with them.
@@ -27,11 +30,10 @@ SENT = ("images", "django_app")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """suite: of Debian, its base; sources: folders and files that go into it; without: those that
-    don't; target: stage of its Dockerfile; dockerfile: folder of that below images/."""
+    """sources: folders and files that go into it; without: those that don't; target: stage of its
+    Dockerfile; dockerfile: folder of that below images/."""
 
     name: str
-    suite: str
     sources: tuple[str, ...]
     without: tuple[str, ...] = ()
     target: str = ""
@@ -51,15 +53,14 @@ TESTS = ("django_app/tests",)
 IMAGES = {
     image.name: image
     for image in (
-        Image("registry", "trixie", ("images/registry",)),
-        Image("haproxy", "trixie", ("images/haproxy",)),
-        Image("mysql", "sid", ("images/mysql",)),
-        Image("cassandra", "bookworm", ("images/cassandra",)),
-        Image("webapp_django", "trixie", DJANGO, without=(*APART, *TESTS)),
-        Image("webapp_nginx", "trixie", NGINX),
+        Image("registry", ("images/registry",)),
+        Image("haproxy", ("images/haproxy",)),
+        Image("mysql", ("images/mysql",)),
+        Image("cassandra", ("images/cassandra",)),
+        Image("webapp_django", DJANGO, without=(*APART, *TESTS)),
+        Image("webapp_nginx", NGINX),
         Image(
             "webapp_allinone",
-            "trixie",
             (*DJANGO, *NGINX, "images/webapp_allinone"),
             without=(*APART, *TESTS),
             target="allinone",
@@ -67,7 +68,6 @@ IMAGES = {
         ),
         Image(
             "webapp_static",
-            "trixie",
             (
                 "images/webapp_django/Dockerfile",
                 "images/webapp_django/Dockerfile.dockerignore",
@@ -91,7 +91,6 @@ WEB_IMAGES = ("webapp_django", "webapp_nginx", "webapp_allinone", "webapp_static
 # Never part of a release: the application with its own tests, for `make test`.
 TEST_IMAGE = Image(
     "webapp_django_test",
-    "trixie",
     DJANGO,
     without=APART,
     target="test",
@@ -101,7 +100,7 @@ TEST_IMAGE = Image(
 
 def tag(image: Image, folder: Path = FOLDER) -> str:
     """The digest of everything that goes into an image, uncommitted edits included."""
-    digest = hashlib.sha256(f"{image.suite} {image.target}\n".encode())
+    digest = hashlib.sha256(f"{SUITE} {image.target}\n".encode())
     for path in _inputs(image, folder):
         # A file's name need not be UTF-8.
         name = os.fsencode(path.relative_to(folder))

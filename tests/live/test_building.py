@@ -47,7 +47,7 @@ def report(running):
 
 def _build(builder, image, source):
     status, output, errors = builder.attempt(
-        "lab-build", REFERENCE, image.suite, source, image.dockerfile_path, image.target
+        "lab-build", REFERENCE, source, image.dockerfile_path, image.target
     )
     assert status == 0, errors
     return output + errors

@@ -4,7 +4,7 @@ import pytest
 
 from lab.config.topology import OtherRegistry
 from lab.context import Lab
-from lab.deploy.building import BUILDER_SOCKET, start_registry
+from lab.deploy.building import BUILDER_SOCKET
 from lab.deploy.publishing import Publishing
 from lab.engine.apply import apply, wait_healthy
 from lab.plan import programs
@@ -40,8 +40,7 @@ def test_images_go_to_the_registry_that_lab_yml_names_and_nodes_pull_from_it(oth
     name = "webapp_nginx"
     image = site.images[name]
     assert image.startswith(f"{HOST}:{PORT}/")
-    start_registry(other, release)
-    with Publishing(other, {name: release.tags[name]}) as published:
+    with Publishing(other, release, {name: release.tags[name]}) as published:
         published.wait(name)
     client = other.nodes[CLIENT]
     client.put(registry_trust(other.secrets, other.topology.registry))

@@ -11,6 +11,8 @@ import pytest
 import testinfra
 
 from lab.context import Lab
+from lab.plan.modes import web
+from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
 from tests.nodes import ports
 
@@ -23,6 +25,14 @@ SSH = ("ssh", "-F", str(FOLDER / ".lab" / "ssh_config"))
 def _a_lab_of_our_own():
     """Nothing is sent to the lab's addresses unless its network is this machine's neighbour."""
     Lab(TOPOLOGY).require_up()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def asked(_a_lab_of_our_own, request):
+    """What takes long to answer, asked while other tests run: name to what will be known."""
+    wanted = {name for item in request.session.items for name in item.fixturenames}
+    with ThreadPoolExecutor() as pool:
+        yield {name: pool.submit(ask) for name, ask in QUESTIONS.items() if name in wanted}
 
 
 @cache
@@ -52,8 +62,19 @@ def machine(node):
 
 
 @pytest.fixture(scope="session")
-def verdicts():
-    """(source, target, port) -> open, mute or closed; all asked at the same time."""
+def verdicts(asked):
+    """(source, target, port) -> open, mute or closed."""
+    return asked["verdicts"].result()
+
+
+@pytest.fixture(scope="session")
+def facts(asked):
+    """What tests/nodes/data_facts.py finds from inside the first web service's Django."""
+    return asked["facts"].result()
+
+
+def _verdicts():
+    """All asked at the same time."""
     sources = ports.sources(TOPOLOGY)
     with ThreadPoolExecutor(max_workers=len(sources)) as pool:
         answers = pool.map(_ask, sources)
@@ -63,6 +84,19 @@ def verdicts():
         for target in ports.targets(TOPOLOGY)
         for port in ports.ports_from(source)
     }
+
+
+def _facts():
+    service = TOPOLOGY.web[0]
+    password = (SECRETS / "cassandra_admin_password").read_text()
+    program = f"ADMINISTRATOR = ('lab_admin', {password!r})\n"
+    program += (FOLDER / "tests" / "nodes" / "data_facts.py").read_text()
+    container = web.name("django", service.mode)
+    shell = f"sudo docker exec -i {container} python manage.py shell --no-imports"
+    return json.loads(ssh(service.django, shell, program))
+
+
+QUESTIONS = {"verdicts": _verdicts, "facts": _facts}
 
 
 def _ask(source):

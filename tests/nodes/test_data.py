@@ -1,13 +1,9 @@
 """The data tier: formed, durable, reached through the balancer, with no right to spare."""
 
-import json
-
 import pytest
 
-from lab.plan.modes import web
-from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
-from tests.nodes.conftest import FOLDER, host, ssh
+from tests.nodes.conftest import host
 
 MYSQL_SETTINGS = {
     "sync_binlog": "1",
@@ -18,18 +14,6 @@ MYSQL_SETTINGS = {
     "group_replication_consistency": "BEFORE_ON_PRIMARY_FAILOVER",
     "character_set_server": "utf8mb4",
 }
-
-
-@pytest.fixture(scope="session")
-def facts():
-    """What tests/nodes/data_facts.py finds from inside the first web service's Django."""
-    service = TOPOLOGY.web[0]
-    password = (SECRETS / "cassandra_admin_password").read_text()
-    program = f"ADMINISTRATOR = ('lab_admin', {password!r})\n"
-    program += (FOLDER / "tests" / "nodes" / "data_facts.py").read_text()
-    container = web.name("django", service.mode)
-    shell = f"sudo docker exec -i {container} python manage.py shell --no-imports"
-    return json.loads(ssh(service.django, shell, program))
 
 
 def mysql(node, statement):

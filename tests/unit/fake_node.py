@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from lab.databases import once
-from lab.deploy import static
+from lab.deploy import building, static
 from lab.engine import memory, steps
 from lab.engine.apply import FOLLOW
 from lab.engine.ssh import CHANGING, FRESH, UNPACK, Node
@@ -205,7 +205,8 @@ class Machine:
         return "\n".join(path.name for path in there if str(path.parent) == argv[1])
 
     def _test(self, argv, _given):
-        if argv[2] not in self.files:
+        pushed = argv[2] == building.PUSHED and self.world.registry.pushed
+        if argv[2] not in self.files and not pushed:
             raise Refused("")
 
     def _complete(self, argv, _given):
@@ -224,8 +225,8 @@ class Machine:
         return f"the log of {argv[-1]}\n"
 
     def _curl(self, argv, given):
-        if argv[-1].endswith("/tags/list"):
-            return self.world.registry.tags_list(argv[-1].split("/")[-3])
+        if lists := [word for word in argv if word.endswith("/tags/list")]:
+            return "\n".join(self.world.registry.tags_list(one.split("/")[-3]) for one in lists)
         if argv[-1].endswith("/swarm/join"):
             return self.world.swarm.join(self, json.loads(given)["JoinToken"])
         if not self.runs("haproxy"):
@@ -313,11 +314,14 @@ class Machine:
         words = [word for word in argv[2:] if not word.startswith("--")]
         if not self.runs(words[0]):
             raise Refused(f"container {words[0]} is not running")
-        if words[:2] == ["haproxy", "socat"]:
-            return self.world.haproxy[self.name].told(given)
         if words == ["haproxy", "reload-configuration.sh"]:
             self.world.haproxy[self.name].load(self)
         return ""
+
+    def _ask_haproxy(self, _argv, given):
+        if not self.runs("haproxy"):
+            raise Refused("container haproxy is not running")
+        return self.world.haproxy[self.name].told(given)
 
     def _restart(self, argv, _given):
         for name in argv[2:]:
@@ -393,6 +397,7 @@ HANDLERS = {
     ("lab-build",): Machine._build,
     ("lab-hand-over",): Machine._hand_over,
     ("lab-give-address",): Machine._give_address,
+    ("lab-haproxy",): Machine._ask_haproxy,
     ("systemctl",): Machine._nothing,
     ("install",): Machine._nothing,
     ("ss",): Machine._nothing,

@@ -1,6 +1,9 @@
 """Prints what the lab has on this node as one JSON object.
 
-usage: lab-observe [FILE]...   (files whose digests to tell)
+usage: lab-observe [--healthy SECONDS NAME,NAME...] [FILE]...   (FILE: whose digest to tell)
+
+--healthy: once these containers are healthy, and after so many seconds at the latest. To be asked
+again and again takes a node twenty times what looking here does.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import glob
 import hashlib
 import json
 import sys
+import time
 
 from lab_node import health
 from lab_node.docker import SOCKET, Docker
@@ -17,6 +21,8 @@ from lab_node.docker import SOCKET, Docker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+LOOK_SECONDS = 0.15
 
 # Each of them belongs to one program or one wiring, and goes with it.
 FOLDERS = (
@@ -35,6 +41,22 @@ def containers(docker: Docker) -> list[dict[str, Any]]:
     found = docker.containers()
     health.ask_again(found)
     return found
+
+
+def wait_healthy(docker: Docker, names: list[str], seconds: float) -> None:
+    """Returns at once where one of them is not there, or does not run."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        listed = docker.ask("/containers/json?all=1", label="lab.service")
+        status = {one["Names"][0].lstrip("/"): one["Status"] for one in listed}
+        # As `docker ps` has it: Up 3 seconds (health: starting)
+        found = [status.get(name, "") for name in names]
+        if not all(text.startswith("Up ") for text in found):
+            return
+        # Whom Docker calls unhealthy is asked again at once (health.py).
+        if not any("(health: starting)" in text for text in found):
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def stack(docker: Docker) -> dict[str, str]:
@@ -68,7 +90,11 @@ def digests(paths: list[str]) -> dict[str, str]:
 
 def main() -> None:
     docker = Docker()
+    files = sys.argv[1:]
     try:
+        if files[:1] == ["--healthy"]:
+            _, seconds, names, *files = files
+            wait_healthy(docker, names.split(","), float(seconds))
         found = {
             "containers": containers(docker),
             "stack": stack(docker),
@@ -77,7 +103,7 @@ def main() -> None:
             "disposable_volumes": volumes(docker, label="lab.disposable=yes"),
             "images": tags(docker),
             "folders": [folder for pattern in FOLDERS for folder in glob.glob(pattern)],
-            "files": digests(sys.argv[1:]),
+            "files": digests(files),
         }
     except OSError as error:
         sys.exit(f"Docker does not answer at {SOCKET}: {error}")

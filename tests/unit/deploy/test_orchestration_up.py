@@ -22,11 +22,14 @@ def booted(tmp_path_factory):
 
 
 FIRST_BOOT = {
-    "the registry runs before another image is built, and has it before a node wants it": """\
+    "the registry runs before it is pushed to": """\
         ubuntu1: build registry:1
         ubuntu1: hand over registry:1
         ubuntu1: run registry registry:1
         ubuntu1: healthy registry
+        ubuntu1: push registry:1
+        """,
+    "an image is built and in the registry before a node wants it": """\
         ubuntu1: build mysql:1
         ubuntu1: push mysql:1
         ubuntu1: run mysql mysql:1

@@ -1,6 +1,7 @@
 """What lab-observe tells of a node whose Docker answers as one does."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,40 @@ def test_a_manager_tells_of_its_stack_and_docker_of_no_volumes(node, monkeypatch
     found = told(monkeypatch, capsys)
     assert (found["stack"], found["volumes"]) == ({"webapp_nginx": "2/3"}, [])
     assert "/services?status=true&filters=%7B%7D" in node.asked
+
+
+LISTED = "/containers/json"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "looks"),
+    [
+        (("Up 3 seconds (health: starting)", "Up 9 seconds (healthy)"), 9),
+        (("Up 3 seconds (unhealthy)", "Up 9 seconds (healthy)"), 1),
+        (("Up 3 seconds (healthy)", "Up 9 seconds (healthy)"), 1),
+        (("Up 3 seconds", "Up 9 seconds (healthy)"), 1),
+        (("Restarting (1) 2 seconds ago", "Up 9 seconds (health: starting)"), 1),
+        (("Exited (0) 2 seconds ago", "Up 9 seconds (health: starting)"), 1),
+        (("Up 9 seconds (health: starting)",), 1),
+    ],
+)
+def test_containers_are_waited_for_where_they_may_get_healthy(node, monkeypatch, statuses, looks):
+    listed = zip(("mysql", "cassandra"), statuses, strict=False)
+    node.answers[LISTED] = (200, [{"Names": [f"/{name}"], "Status": s} for name, s in listed])
+    clock = iter(range(100))
+    monkeypatch.setattr(
+        observe, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None)
+    )
+    observe.wait_healthy(docker.Docker(), ["mysql", "cassandra"], 10)
+    assert len(node.asked) == looks
+
+
+def test_what_was_waited_for_is_told_with_the_rest(node, tmp_path, monkeypatch, capsys):
+    node.answers[LISTED] = (200, [{"Id": "c1", "Names": ["/mysql"], "Status": "Up 3 seconds"}])
+    (tmp_path / "file").write_text("lab\n")
+    found = told(monkeypatch, capsys, "--healthy", "3", "mysql", f"{tmp_path}/file")
+    assert found["containers"] == [CONTAINER]
+    assert list(found["files"]) == [f"{tmp_path}/file"]
 
 
 def test_a_file_that_may_not_be_read_is_no_file_that_is_not_there(node, tmp_path):

@@ -17,6 +17,7 @@ PROVISIONER = FOLDER / "provision/node.sh"
 # The name of a program in Python -> its module.
 MODULES = {
     "lab-doctor": "doctor",
+    "lab-haproxy": "haproxy",
     "lab-logs": "logs",
     "lab-observe": "observe",
     "lab-sample": "sample",
@@ -32,7 +33,7 @@ main()
 """
 PROGRAMS = [
     *("lab-base-image", "lab-build", "lab-doctor", "lab-firewall", "lab-follow"),
-    *("lab-give-address", "lab-hand-over", "lab-import-base", "lab-limit-writes"),
+    *("lab-give-address", "lab-hand-over", "lab-haproxy", "lab-import-base", "lab-limit-writes"),
     *("lab-lock", "lab-logs", "lab-names", "lab-observe", "lab-sample"),
     *("lab-small-disk", "lab-trace"),
 ]
@@ -42,8 +43,8 @@ INSTALLED = {
         0o644,
         [
             *("__init__.py", "asking.py", "cassandra.py", "cql.py", "docker.py", "doctor.py"),
-            *("health.py", "logs.py", "observe.py", "plain_http.py", "reach.py", "sample.py"),
-            "uwsgi.py",
+            *("haproxy.py", "health.py", "logs.py", "observe.py", "plain_http.py", "reach.py"),
+            *("sample.py", "uwsgi.py"),
         ],
     ),
     "/etc/systemd/system": (

@@ -14,7 +14,7 @@ from lab.release.releases import JournalEntry, Release
 from tests.unit.delivered import LAB as TOPOLOGY
 
 NOW = datetime(2026, 11, 24, 8, 15, 30, tzinfo=UTC)
-IMAGE = Image("web", "trixie", ("images/web", "app"), without=("app/tests",))
+IMAGE = Image("web", ("images/web", "app"), without=("app/tests",))
 
 
 @pytest.fixture
