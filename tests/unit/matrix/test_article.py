@@ -53,7 +53,7 @@ OWN_SAID = [
     ("django_app/project/settings.py", '"CONN_MAX_AGE": 60'),
     ("django_app/project/settings.py", "DEBUG = False"),
     ("django_app/posts/cluster.py", "ConsistencyLevel.LOCAL_QUORUM"),
-    ("django_app/posts/cluster.py", "SPECULATIVE_DELAY = 0.05"),
+    ("django_app/posts/cluster.py", "speculative_execution_policy=Hedging()"),
     ("django_app/posts/by_account.py", "PAGE_SIZE = 20"),
 ]
 
