@@ -153,7 +153,7 @@ def _examine(lab: Lab, name: str, paths: tuple[str, ...], allowed: Limits) -> Ex
     sent = time.time()
     with closing(Node(name, greeting_seconds=allowed.greeting)) as node:
         try:
-            told = node.run("lab-doctor", json.dumps(asked))
+            told = node.feed(json.dumps(asked), "lab-doctor")
         except LabError as error:
             container = _container(lab, name)
             return nodes.no_answer(

@@ -365,7 +365,7 @@ def owners(inside: dict[str, Any]) -> tuple[int, int]:
 def entering(inside: dict[str, Any], *spaces: str) -> tuple[str, ...]:
     """What runs a program in some of a container's namespaces, as its own user.
 
-    `docker exec` costs ten times as much: Docker, its shim and runc work for each.
+    For `docker exec`, Docker, its shim and runc would work, too.
     """
     user, group = owners(inside)
     place = ("--target", str(inside["State"]["Pid"]), *spaces)

@@ -1,6 +1,6 @@
 """Asks what there is to know on this node; prints it as one JSON object.
 
-Its one argument: {"questions": {NAME: QUESTION}, "inside": {SERVICE: {NAME: QUESTION}}, "silent":
+Its standard input: {"questions": {NAME: QUESTION}, "inside": {SERVICE: {NAME: QUESTION}}, "silent":
 {NAME: QUESTION}, "answer": SECONDS, "command": SECONDS, "node": SECONDS}. A question is a kind
 (asking.py) and its arguments. What is inside is asked of each running container of a service, what
 is silent only where Docker does not answer. answer: how long whoever is asked may take; command: a
@@ -89,7 +89,7 @@ def running(found: list[dict[str, Any]], service: str) -> dict[str, dict[str, An
 
 
 def main() -> None:
-    wanted = json.loads(sys.argv[1])
+    wanted = json.load(sys.stdin)
     asked = Asked({name: wanted[name] for name in ("answer", "command", "node")})
     for name, question in wanted["questions"].items():
         asked.ask(name, question)

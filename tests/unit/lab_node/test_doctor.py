@@ -1,5 +1,6 @@
 """Many questions at the same time, some of which hang."""
 
+import io
 import json
 import time
 
@@ -36,7 +37,7 @@ def told(monkeypatch, capsys):
     def told(**wanted):
         nothing = {"questions": {}, "inside": {}, "silent": {}}
         limits = {"answer": 3, "command": 4, "node": 5.5}
-        monkeypatch.setattr("sys.argv", ["lab-doctor", json.dumps(nothing | limits | wanted)])
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(nothing | limits | wanted)))
         monkeypatch.setattr("os._exit", lambda _: None)
         doctor.main()
         return json.loads(capsys.readouterr().out)
