@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.cli import program
 from lab.config.paths import FOLDER
 from tests.conftest import TOPOLOGY
 
@@ -27,6 +28,19 @@ def fab(*arguments, **environment):
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Status, output and errors of `fab`, in this process."""
+    # It is this process's own.
+    monkeypatch.setattr(program, "_forget_unwritten", lambda: None)
+
+    def run(*arguments):
+        status = program.main(arguments)
+        return status, *capsys.readouterr()
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -84,16 +98,15 @@ def fab(*arguments, **environment):
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
     ],
 )
-def test_a_wrong_argument_is_named_with_what_would_be_right(arguments, line):
-    ended = fab(*arguments)
-    assert (ended.returncode, ended.stderr.strip()) == (1, line)
+def test_a_wrong_argument_is_named_with_what_would_be_right(run, arguments, line):
+    assert run(*arguments) == (1, "", f"{line}\n")
 
 
 @pytest.mark.parametrize("task", ["restore", "verify-backup"])
-def test_a_name_that_is_no_backups_is_refused(task):
-    ended = fab(task, "--name=../..")
+def test_a_name_that_is_no_backups_is_refused(run, task):
+    status, _, said = run(task, "--name=../..")
     line = "lab: --name: '../..' is no backup; there are: "
-    assert (ended.returncode, ended.stderr.startswith(line)) == (1, True)
+    assert (status, said.startswith(line)) == (1, True)
 
 
 def test_a_mistake_in_the_environment_is_named_before_anything_is_touched():
