@@ -78,7 +78,7 @@ def drill(lab: Lab, fault: Fault, patience: float = WELL_BEFORE) -> Report:
     """One fault. Raises LabError if the lab is not well beforehand, within so many seconds."""
     # Of several that it may hit, always the same one.
     chosen = [(fault, random.Random(fault.name))]  # noqa: S311
-    return _run(lab, fault.name, chosen, patience=patience)
+    return in_turn(lab, fault.name, chosen, patience=patience)
 
 
 def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
@@ -108,17 +108,18 @@ def soak(lab: Lab, minutes: int, seed: int, hold: Callable[[], None]) -> Report:
             say("soak", f"{number + 1}: {fault.name}, {end}")
             yield fault, chance
 
-    return _run(lab, "soak", chosen(), seed)
+    return in_turn(lab, "soak", chosen(), seed)
 
 
-def _run(
+def in_turn(
     lab: Lab,
     name: str,
     chosen: Chosen,
     seed: int | None = None,
     patience: float = WELL_BEFORE,
 ) -> Report:
-    """What was promised is compared, and told, also if the lab does not get well again.
+    """Faults one after another, under the same users. What was promised is compared, and told, also
+    if the lab does not get well again.
 
     Raises LabError if it can't be compared.
     """
