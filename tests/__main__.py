@@ -15,30 +15,33 @@ from tests.vm.place import RUN
 
 FOLDER = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+PYTEST = (PYTHON, "-m", "pytest", "--quiet")
 
 CHECKS = (
     (PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."),
     (PYTHON, "-m", "ruff", "check", "--quiet", "."),
     (PYTHON, "-m", "mypy"),
     (PYTHON, "-m", "tests.shell"),
-    (PYTHON, "-m", "pytest", "--quiet", "--numprocesses=auto", "tests/unit"),
+    (*PYTEST, "--numprocesses=auto", "tests/unit"),
 )
+# Tests that wait more than they compute: a file's one after another, of several files at once.
+BESIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 LAB = (
     (str(Path(PYTHON).parent / "fab"), "up"),
-    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/live"),
-    (PYTHON, "-m", "pytest", "--quiet", "-m", "not long", "tests/browser"),
+    (*PYTEST, *BESIDE, "-m", "beside and not long", "tests/live", "tests/browser"),
+    (*PYTEST, "-m", "not beside and not long", "tests/live"),
 )
 ALL = (
     LAB[0],
-    (PYTHON, "-m", "pytest", "--quiet", "--durations=30", "tests/live"),
-    (PYTHON, "-m", "pytest", "--quiet", "tests/browser"),
+    (*PYTEST, "--durations=30", "tests/live"),
+    (*PYTEST, "tests/browser"),
 )
 # In this order.
 VM_TESTS = tuple(f"tests/vm/test_{name}.py" for name in ("machines", "docker_provider", "destroy"))
 VM = (
     (PYTHON, "-m", "pytest", "--quiet", "tests/vm/test_apart.py"),
     (PYTHON, "-m", "tests.vm.prepare"),
-    ("tests/vm/apart", str(RUN), PYTHON, "-m", "pytest", "--quiet", *VM_TESTS),
+    ("tests/vm/apart", str(RUN), *PYTEST, *VM_TESTS),
 )
 
 

@@ -1,13 +1,17 @@
 """Debian's Chromium, driven by Playwright, looking at the lab through its balancer."""
 
+import secrets
 import shutil
+import uuid
 
 import pytest
 from playwright.sync_api import expect
 
 from lab.context import Lab
 from lab.secrets.secrets import SECRETS
+from lab.visitor.client import Client
 from tests.conftest import TOPOLOGY
+from tests.live.support.accounts import make_account, remove
 
 # Chromium's own traffic (updates, safe browsing) has no business in a test.
 ARGUMENTS = [
@@ -48,6 +52,18 @@ def administrator():
     return "admin", (SECRETS / "django_admin_password").read_text()
 
 
+@pytest.fixture(scope="session")
+def writer(administrator):
+    """An account of the tests' own: nobody else writes as it, so that its posts are those of one
+    test after another."""
+    admin = Client(TOPOLOGY.virtual_address)
+    admin.sign_in(*administrator)
+    account = f"browser-{uuid.uuid4().hex[:8]}", secrets.token_urlsafe()
+    number = make_account(admin, *account)
+    yield account
+    remove(admin, number)
+
+
 @pytest.fixture
 def page(page):
     page.set_default_timeout(15_000)
@@ -64,8 +80,8 @@ def console_errors(page):
 
 
 @pytest.fixture
-def signed_in(page, administrator):
-    sign_in(page, administrator)
+def signed_in(page, writer):
+    sign_in(page, writer)
     return page
 
 

@@ -11,6 +11,8 @@ from tests.browser.conftest import sign_in
 from tests.conftest import TOPOLOGY
 from tests.proxy import Recorder, through
 
+pytestmark = pytest.mark.beside
+
 PAGE_SIZE = 20
 PHONE = {"width": 390, "height": 844}
 
@@ -31,8 +33,8 @@ def test_a_wrong_password_is_refused_and_says_so(page):
     expect(page).to_have_url(re.compile("/accounts/login/"))
 
 
-def test_sign_in_write_list_and_sign_out(page, administrator, console_errors):
-    sign_in(page, administrator)
+def test_sign_in_write_list_and_sign_out(page, writer, console_errors):
+    sign_in(page, writer)
     text = f"A first post {uuid.uuid4()}"
     write(page, text)
     expect(page.locator("article").first).to_contain_text(text)

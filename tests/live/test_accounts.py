@@ -13,6 +13,7 @@ from lab.engine.progress import together
 from lab.engine.ssh import wait_until
 from lab.visitor.client import Client, hidden
 from tests.conftest import TOPOLOGY
+from tests.live.support.accounts import make_account, remove
 from tests.live.support.sources import Copy
 
 MINUTE = 60
@@ -40,29 +41,11 @@ def admin(running):
     return client
 
 
-def make_account(admin, name, password):
-    """Its number."""
-    form = {"username": name, "usable_password": "true"}
-    passwords = {"password1": password, "password2": password}
-    status, _, page = admin.post("/admin/auth/user/add/", {**form, **passwords})
-    assert status == 200
-    return re.search(r"/admin/auth/user/(\d+)/", page)[1]
-
-
 def signed_in(name, password):
     client = Client(TOPOLOGY.virtual_address)
     _, _, page = client.sign_in(name, password)
     assert "Your posts" in page
     return client
-
-
-def remove(admin, number):
-    path = f"/admin/auth/user/{number}/delete/"
-    status, _, page = admin.get(path)
-    assert status == 200
-    assert "All posts of" in page
-    status, _, page = admin.send(path, {**hidden(page), "post": "yes"})
-    assert (status, "was deleted successfully" in page) == (200, True)
 
 
 def posts_of(running, name):
@@ -82,6 +65,7 @@ def wait_gone(running, name):
     )
 
 
+@pytest.mark.beside
 def test_who_gets_a_name_gets_no_posts_and_a_removed_account_s_go(running, admin):
     name, password = f"before-{uuid.uuid4().hex[:8]}", secrets.token_urlsafe()
     number = make_account(admin, name, password)

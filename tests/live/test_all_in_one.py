@@ -10,6 +10,8 @@ from lab.plan.site import secrets_folder
 from lab.release.images import WEB_IMAGES
 from tests.conftest import TOPOLOGY
 
+pytestmark = pytest.mark.beside
+
 NAME = "all-in-one-of-a-test"
 NODE = TOPOLOGY.web[0].django
 ENDED_SECONDS = 60

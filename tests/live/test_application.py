@@ -2,10 +2,14 @@
 
 import re
 
+import pytest
+
 from lab.databases.once import run_django
 from lab.deploy.building import build, missing, push, send_sources
 from lab.release import images
 from lab.release.images import TEST_IMAGE
+
+pytestmark = pytest.mark.beside
 
 SECRETS = ("django_secret_key", "mysql_test_password", "cassandra_test_password")
 ENVIRONMENT = (

@@ -35,6 +35,8 @@ from tests.conftest import TOPOLOGY
 from tests.live.test_doctor import FAB, wait_well
 from tests.unit.cli.test_commands import fab
 
+pytestmark = pytest.mark.beside
+
 SECONDS = 60
 
 

@@ -42,6 +42,7 @@ def contained(running, release):
         node.run("docker", "rm", "--force", "--volumes", name)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize(
     ("code", "options", "what"),
     [
@@ -63,11 +64,13 @@ def test_a_container_that_was_killed_for_memory(running, contained, code, option
     )
 
 
+@pytest.mark.beside
 def test_one_that_was_not_says_nothing(running, contained):
     name = contained("import time; time.sleep(600)")
     assert running.builder.killed(name) == ""
 
 
+@pytest.mark.beside
 def test_what_is_run_in_a_container_and_killed_says_so(running, contained):
     name = contained("import time; time.sleep(600)")
     with pytest.raises(Exception, match=f"ended with 137.*a process of {name} was {LIMIT}"):

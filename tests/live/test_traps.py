@@ -32,6 +32,8 @@ from tests.live.support.trap_bench import (
     without,
 )
 
+pytestmark = pytest.mark.beside
+
 PEER, HOST = list(dict.fromkeys(service.django for service in TOPOLOGY.web))[:2]
 APART = WebService(mode="separate-hosts", django=PEER, nginx=HOST)
 # Ports of the node's address that nothing of the lab uses.

@@ -23,6 +23,8 @@ from lab.visitor.client import Client, opener
 from tests.conftest import TOPOLOGY
 from tests.live.support.tunnel import free_port, tunnel
 
+pytestmark = pytest.mark.beside
+
 NODE = TOPOLOGY.web[0].django
 ADDRESSES = {"the balancer": TOPOLOGY.virtual_address} | {
     service.nginx: TOPOLOGY.address(service.nginx) for service in TOPOLOGY.web
