@@ -27,6 +27,7 @@ from lab.drills import drill as drills
 from lab.drills.guard import guard
 from lab.drills.ledger import acknowledged
 from lab.drills.load import Load
+from lab.engine.progress import together
 from lab.engine.ssh import wait_until
 from lab.errors import LabError
 from lab.plan.modes.web import DJANGO_SECRETS
@@ -89,16 +90,30 @@ store.disconnect()
 """
 
 
-def test_each_post_that_was_acknowledged_before_can_be_read_by_the_application(
-    running, release, taken
-):
-    made, load, began, where = taken
+@pytest.fixture(scope="module")
+def restored(running, release, taken, tmp_path_factory):
+    """In servers that are thrown away, both at the same time: what the application reads there of
+    the posts, and the differences of a dump that lacks a row."""
+    lacking = shutil.copytree(taken[3], tmp_path_factory.mktemp("lacking") / taken[0].name)
+    made = rewrite(lacking, without_one_account)
+    with running.changing("verify-backup"):
+        found = together(
+            {
+                "posts": lambda: posts_of_writer(running, release, taken),
+                "rows": lambda: verification.differences_of_mysql(running, release, lacking, made),
+            }
+        )
+    return found["posts"], found["rows"], made
+
+
+def posts_of_writer(running, release, taken):
+    made, load, _, where = taken
     query = f"SELECT id FROM djangodb.auth_user WHERE username = '{load.writer}'"  # noqa: S608
     (account,) = mysql.sql(running.nodes[primary(running)], query)
     code = PRINT_POSTS.format(writer=load.writer, account=account)
-    with running.changing("of a test"), scratch.cassandra(running, release) as server:
+    with scratch.cassandra(running, release) as server:
         snapshots.load(running.builder, where, made, server)
-        status, output = run_django(
+        return run_django(
             running,
             release,
             *("shell", "--no-imports", "--command", code),
@@ -106,10 +121,21 @@ def test_each_post_that_was_acknowledged_before_can_be_read_by_the_application(
             environment=scratch.ALONE,
             network=scratch.BESIDE,
         )
+
+
+def test_each_post_that_was_acknowledged_before_can_be_read_by_the_application(taken, restored):
+    _, load, began, _ = taken
+    (status, output), _, _ = restored
     assert status == 0, output
     there = {line.removeprefix(load.prefix) for line in output.splitlines()}
     assert promised(load, "post", began)
     assert promised(load, "post", began) <= there
+
+
+def test_a_row_that_is_not_restored_is_told(restored):
+    _, found, made = restored
+    rows = made.tables["auth_user"].rows
+    assert found == (f"MySQL: auth_user: {rows} rows in the backup, {rows - 1} restored",)
 
 
 def test_a_backup_that_was_taken_while_users_wrote_is_proved(running, taken):
@@ -168,14 +194,6 @@ def vouched(where, one):
 def without_one_account(lines):
     at = max(i for i, line in enumerate(lines) if line.startswith("INSERT INTO `auth_user`"))
     return lines[:at] + lines[at + 1 :]
-
-
-def test_a_row_that_is_not_restored_is_told(running, release, copy):
-    made = rewrite(copy, without_one_account)
-    rows = made.tables["auth_user"].rows
-    with running.changing("verify-backup"):
-        found = verification.differences_of_mysql(running, release, copy, made)
-    assert found == (f"MySQL: auth_user: {rows} rows in the backup, {rows - 1} restored",)
 
 
 @pytest.mark.long
