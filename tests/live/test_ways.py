@@ -25,7 +25,9 @@ from tests.live.support.tunnel import free_port, tunnel
 
 pytestmark = pytest.mark.beside
 
-NODE = TOPOLOGY.web[0].django
+# Servers that are thrown away on the builder are backups'.
+SERVICE = next(s for s in TOPOLOGY.web if s.django == s.nginx and s.django != TOPOLOGY.builder)
+NODE = SERVICE.django
 ADDRESSES = {"the balancer": TOPOLOGY.virtual_address} | {
     service.nginx: TOPOLOGY.address(service.nginx) for service in TOPOLOGY.web
 }
@@ -199,7 +201,7 @@ def test_a_lab_follows_its_lab_yml_to_a_new_origin_and_back(running, password, t
 
 def reasons(running, identity):
     """What the node's Django logged of a request: the reason in each of its lines."""
-    name = web.name("django", TOPOLOGY.web[0].mode)
+    name = web.name("django", SERVICE.mode)
     # uWSGI leads its own standard output to standard error.
     _, output, errors = running.nodes[NODE].attempt("docker", "logs", "--since", "1m", name)
     lines = [line for line in (output + errors).splitlines() if identity in line]
