@@ -79,9 +79,19 @@ def console_errors(page):
     return errors
 
 
+@pytest.fixture(scope="session")
+def cookies(browser, base_url, writer):
+    """Of the writer, who signed in once: that costs a core half a second."""
+    context = browser.new_context(base_url=base_url)
+    sign_in(context.new_page(), writer)
+    kept = context.cookies()
+    context.close()
+    return kept
+
+
 @pytest.fixture
-def signed_in(page, writer):
-    sign_in(page, writer)
+def signed_in(page, cookies):
+    page.context.add_cookies(cookies)
     return page
 
 

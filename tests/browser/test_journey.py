@@ -81,15 +81,11 @@ def test_a_text_that_is_too_long_is_refused_and_kept(signed_in):
 
 def test_more_posts_than_a_page_holds_go_on_behind_older_posts(signed_in):
     token = uuid.uuid4()
+    signed_in.goto("/posts/create")
+    csrf = signed_in.locator("input[name=csrfmiddlewaretoken]").last.input_value()
     for number in range(PAGE_SIZE + 2):
-        post = signed_in.request.post
-        signed_in.goto("/posts/create")
-        csrf = signed_in.locator("input[name=csrfmiddlewaretoken]").last.input_value()
-        answer = post(
-            "/posts/create",
-            form={"csrfmiddlewaretoken": csrf, "content": f"{token} {number}"},
-        )
-        assert answer.ok
+        form = {"csrfmiddlewaretoken": csrf, "content": f"{token} {number}"}
+        assert signed_in.request.post("/posts/create", form=form).ok
     signed_in.goto("/posts/")
     first = signed_in.locator("article .text").all_text_contents()
     signed_in.get_by_role("link", name="Older posts").click()
