@@ -35,7 +35,7 @@ CHECKS = (
     SHELLCHECK,
 )
 # Tests that wait more than they compute: a file's one after another, of several files at once.
-BESIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+BESIDE = ("--numprocesses=3", "--dist=loadfile")
 LAB = (
     UP,
     (*PYTEST, *BESIDE, "-m", "beside and not long", "tests/live", "tests/browser"),
