@@ -20,7 +20,7 @@ from lab.deploy import roll, services, static, swarm
 from lab.deploy.history import record
 from lab.deploy.publishing import prepare
 from lab.engine.observation import Running
-from lab.engine.progress import resume, say
+from lab.engine.progress import resume, say, together
 from lab.errors import LabError
 from lab.matrix import results, wrk
 from lab.matrix.results import Measurement, Result
@@ -97,7 +97,7 @@ def _measured(lab: Lab, release: Release, mode: str, seconds: int) -> Result:
         journey = Journey(lab.topology.virtual_address, mode, lab.secrets["django_probe_password"])
         steps = journey.run()
         say("lab", f"{mode}: {', '.join(steps)}: well")
-        memory = sum(_memory(lab, node) for node in nodes)
+        memory = sum(together({node: partial(_memory, lab, node) for node in nodes}).values())
         load = _loads(address, journey.client, seconds)
         gaps = _restart(lab, address, journey.client, nodes)
         say("lab", f"{mode}: measured")
