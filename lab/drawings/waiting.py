@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 
 from lab.config.paths import REPORTS
 from lab.drawings import charts
@@ -14,7 +15,7 @@ from lab.engine.waits import Stretch, Work
 
 # Seconds: what took less counts as what it was a part of.
 LEAST = 1.0
-TOLD = 5
+TOLD, WORDS_WIDTH = 5, 60
 
 
 @contextmanager
@@ -64,5 +65,5 @@ def picture(task: str, works: Sequence[Work], path: Sequence[Stretch]) -> str:
 
 
 def _told(stretch: Stretch) -> str:
-    what = stretch.work.what if len(stretch.work.what) < 60 else f"{stretch.work.what[:57]}..."
+    what = shorten(stretch.work.what, WORDS_WIDTH, placeholder="...")
     return f"{stretch.work.who}: {what} {stretch.ended - stretch.began:.1f} s"

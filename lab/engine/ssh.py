@@ -101,7 +101,7 @@ class Node:
     def feed(self, given: str | bytes, *argv: str) -> str:
         """Like run, with something, perhaps secret, as the command's standard input."""
         # Not by Fabric, which hands a text over by one character each 10 ms.
-        with self._reaching(), work(self.name, _shown(argv)):
+        with self._reaching(), work(self.name, _shown(argv), command=True):
             channel = self._connection.transport.open_session()
             channel.settimeout(LONGEST_SECONDS)
             channel.exec_command(shlex.join(("sudo", *argv)))
@@ -115,7 +115,7 @@ class Node:
 
     def attempt(self, *argv: str) -> tuple[int, str, str]:
         """Exit status, standard output and standard error of a command run as root."""
-        with self._reaching(), work(self.name, _shown(argv)):
+        with self._reaching(), work(self.name, _shown(argv), command=True):
             result = self._connection.run(
                 shlex.join(("sudo", *argv)),
                 hide=True,

@@ -30,7 +30,7 @@ def elapsed() -> float:
 class Work:
     """Something that was done, in seconds since the program began.
 
-    who: a node, or lab; part_of, awaited: numbers of others.
+    who: a node, or lab; part_of, awaited: numbers of others; command: what a node was given as one.
     """
 
     number: int
@@ -40,6 +40,7 @@ class Work:
     ended: float
     part_of: int | None = None
     awaited: list[int] = field(default_factory=list)
+    command: bool = False
 
 
 class Stretch(NamedTuple):
@@ -51,11 +52,12 @@ class Stretch(NamedTuple):
 
 
 @contextmanager
-def work(who: str, what: str) -> Iterator[Work]:
+def work(who: str, what: str, *, command: bool = False) -> Iterator[Work]:
     """Notes what is done meanwhile, as a part of what this thread was doing."""
     above = _current.get()
     now = elapsed()
-    noted = Work(next(_numbers), who, what, now, now, above.number if above else None)
+    part_of = above.number if above else None
+    noted = Work(next(_numbers), who, what, now, now, part_of, command=command)
     token = _current.set(noted)
     try:
         yield noted
@@ -115,13 +117,19 @@ def critical_path(works: Iterable[Work]) -> list[Stretch]:
 
 
 def coarse(path: Iterable[Stretch], works: Iterable[Work], least: float) -> list[Stretch]:
-    """The path without works that took less than so many seconds: each counts as what it was a part
-    of."""
+    """The path without works that took less than so many seconds, and without commands that are all
+    that a work on their node consists of: each counts as what it was a part of."""
     known = {one.number: one for one in works}
+
+    def counts(one: Work) -> bool:
+        above = known.get(one.part_of) if one.part_of is not None else None
+        told_above = one.command and above is not None and above.who == one.who
+        return above is None or not (told_above or one.ended - one.began < least)
+
     merged: list[Stretch] = []
     for stretch in path:
         one = stretch.work
-        while one.ended - one.began < least and one.part_of in known:
+        while one.part_of is not None and not counts(one):
             one = known[one.part_of]
         if merged and merged[-1].work is one:
             merged[-1] = Stretch(one, merged[-1].began, stretch.ended)

@@ -3,10 +3,12 @@
 import os
 import shutil
 import subprocess
+import tarfile
 
 import pytest
 
 from lab.config.paths import FOLDER
+from tests.unit import ruby
 
 PROVISIONER = (FOLDER / "provision" / "node.sh").read_text().removesuffix("\nmain\n")
 FIREWALL = (FOLDER / "provision" / "node" / "sbin" / "lab-firewall").read_text()
@@ -75,6 +77,74 @@ def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, aske
     assert (done.returncode, done.stderr) == (0, "")
     log = machine.root / "asked"
     assert (log.read_text().split() if log.exists() else []) == ["update", "install"] * asked
+
+
+@pytest.mark.parametrize(
+    ("before", "updated", "bundle"),
+    [
+        ({}, False, "theirs\nours\nalso ours\n"),
+        ({"a.crt": "ours\n", "b.crt": "also ours"}, False, "theirs\n"),
+        ({"a.crt": "ours\n"}, True, "theirs\n"),
+        ({"a.crt": "another\n", "b.crt": "also ours"}, True, "theirs\n"),
+    ],
+    ids=["none", "the same", "one of them", "others"],
+)
+def test_authorities_are_trusted_and_the_others_left_as_they_are(machine, before, updated, bundle):
+    trusted, given = machine.root / "trusted", machine.root / "given"
+    certificates = machine.etc / "ssl/certs"
+    for folder in (trusted, given, certificates):
+        folder.mkdir(parents=True)
+    (certificates / "ca-certificates.crt").write_text("theirs\n")
+    for folder, files in ((trusted, before), (given, {"a.crt": "ours\n", "b.crt": "also ours"})):
+        for name, text in files.items():
+            (folder / name).write_text(text)
+    machine.has(
+        openssl=f'echo "$*" > {machine.root}/rehashed',
+        update_ca_certificates=f"echo >{machine.root}/updated",
+    )
+    places = {"/usr/local/share/ca-certificates": trusted, "/tmp/lab-authorities": given}
+    text = PROVISIONER
+    for place, folder in places.items():
+        text = text.replace(place, str(folder))
+    done = machine.run(f"{text}\ntrust_authorities")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (machine.root / "updated").exists() == updated
+    assert (certificates / "ca-certificates.crt").read_text() == bundle
+    assert {path.name: path.read_text() for path in trusted.iterdir()} == {
+        "a.crt": "ours\n",
+        "b.crt": "also ours",
+    }
+    linked = {path.name: path.resolve() for path in certificates.iterdir() if path.is_symlink()}
+    new = {"a.pem": trusted / "a.crt", "b.pem": trusted / "b.crt"}
+    assert linked == ({} if before else new)
+    assert (machine.root / "rehashed").exists() == (not before)
+
+
+def test_a_machine_is_given_all_in_one_file_and_nothing_that_editors_leave(tmp_path):
+    authorities, file = tmp_path / "authorities", tmp_path / "node.tar"
+    authorities.mkdir()
+    for name in ("of a company.crt", "README"):
+        (authorities / name).write_text("x")
+    left = FOLDER / "provision/node/sbin/lab-names.orig"
+    left.write_text("x")
+    program = """
+    require './provision/lab'
+    Lab.send(:remove_const, :AUTHORITIES)
+    Lab::AUTHORITIES = given[0]
+    puts JSON.generate([system('tar', '--create', '--file', given[1], *Lab.uploaded)])
+    """
+    try:
+        assert ruby.ask(program, [str(authorities), str(file)]) == [True]
+    finally:
+        left.unlink()
+    with tarfile.open(file) as archive:
+        names = {name for name in archive.getnames() if "__pycache__" not in name}
+    sent = {
+        f"lab-node/{path.relative_to(FOLDER / 'provision/node')}"
+        for path in (FOLDER / "provision/node").rglob("*")
+        if "__pycache__" not in path.parts
+    }
+    assert names == sent | {"lab-node", "lab-authorities/of a company.crt"}
 
 
 LOCKED = "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 291 (apt-get)"

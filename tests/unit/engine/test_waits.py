@@ -66,17 +66,20 @@ def test_the_path_leads_from_the_beginning_to_the_end(works, path):
     assert [(s.work.what, s.began, s.ended) for s in critical_path(works)] == path
 
 
-def test_what_was_short_counts_as_what_it_was_a_part_of():
+def test_what_was_short_or_its_only_command_counts_as_what_it_was_a_part_of():
     works = [
         ALL,
         Work(1, "one", "wait", 0.0, 4.0, 0),
         *(Work(2 + i, "one", "look", i, i + 0.5, 1) for i in range(4)),
-        Work(6, "two", "pull", 4.0, 9.0, 0),
+        Work(6, "two", "pull", 4.0, 8.0, 0),
+        Work(7, "two", "docker pull", 4.0, 8.0, 6, command=True),
+        Work(8, "two", "lab-build", 8.0, 9.0, 0, command=True),
     ]
     path = coarse(critical_path(works), works, 1.0)
     assert [(s.work.what, s.began, s.ended) for s in path] == [
         ("wait", 0.0, 4.0),
-        ("pull", 4.0, 9.0),
+        ("pull", 4.0, 8.0),
+        ("lab-build", 8.0, 9.0),
         ("all", 9.0, 10.0),
     ]
 
