@@ -17,7 +17,7 @@ REFERENCE = "test/webapp_static:changed-style-sheet"
 
 # Steps of images/webapp_django/Dockerfile, by a word of each: kept, or made anew?
 STEPS = {
-    "apt-get install -y --no-install-recommends       gcc": "CACHED",
+    "apt-get install -y --no-install-recommends       brotli gcc": "CACHED",
     "/venv/bin/pip install": "CACHED",
     "libmariadb3": "CACHED",
     "COPY --from=packages /venv": "CACHED",
