@@ -53,7 +53,7 @@ trust_authorities() {
     for file in /tmp/lab-authorities/*.crt; do
       name=$(basename "$file" .crt)
       # One without a newline at its end would run into the next.
-      sed '$a\' "$file" >> "$certificates/ca-certificates.crt"
+      awk 1 "$file" >> "$certificates/ca-certificates.crt"
       ln -sf "$trusted/$name.crt" "$certificates/$name.pem"
       install --mode 0644 "$file" "$trusted/"
     done
