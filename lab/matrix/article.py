@@ -152,7 +152,7 @@ SETTINGS = (
     Setting(
         "Cassandra",
         "LOCAL_ONE, the driver's default; a session when the model is imported",
-        "LOCAL_QUORUM, another replica after 50 ms, once more after a time-out",
+        "LOCAL_QUORUM, another replica where one is late, once more after a time-out",
         f"{DJANGO}/files_django/posts/models_cassandra.py#L13",
         both=False,
     ),
