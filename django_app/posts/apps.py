@@ -1,4 +1,4 @@
-"""Has posts go with their accounts."""
+"""Has posts go with their accounts, and sessions know of them."""
 
 from django.apps import AppConfig
 
@@ -8,4 +8,4 @@ class PostsConfig(AppConfig):
 
     def ready(self) -> None:
         # Not before the models of all applications are there.
-        from posts import removal  # noqa: F401, PLC0415
+        from posts import months, removal  # noqa: F401, PLC0415

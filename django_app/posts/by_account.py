@@ -2,12 +2,14 @@
 
 import uuid
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from posts import by_name, paging, store
 from posts.ids import EARLIEST, age, month_of, time_of
 from posts.schema import NOBODY
-from posts.store import Account, Post
+from posts.store import Account, Post, Store
 
 PAGE_SIZE = 20
 
@@ -31,22 +33,43 @@ def add(account: Account, identity: uuid.UUID, content: str) -> None:
     )
 
 
-def page(account: Account, cursor: str | None) -> tuple[tuple[Post, ...], str | None]:
+def page(
+    account: Account, cursor: str | None, months: Sequence[int] | None = None
+) -> tuple[tuple[Post, ...], str | None]:
     """The account's posts from a cursor on (None: the newest), and the cursor of the next page.
 
-    Raises paging.BadCursor.
+    months: newest first, all in which there may be any; None if that is to be asked for. Raises
+    paging.BadCursor.
     """
     start = None if cursor is None else _position(cursor, account)
     session = store.connected()
-    beside_older = not by_name.all_owned(session)
-    months = by_name.months(session, account) if beside_older else set()
+    first = start or paging.top(months, datetime.now(UTC))
+    # All at the same time. A page is seldom longer than the month that it begins in.
+    sent = [("select_posts", (account.id, first.month, first.last, PAGE_SIZE + 1))]
+    if months is None:
+        sent.append(("select_months", (account.id,)))
+    owned, (rows, *listed) = by_name.beside(session, *sent)
+    if not owned:
+        return _page_beside_older(session, account, start)
+    if listed:
+        months = [row.month for row in listed[0]]
+    posts = [_post(row) for row in rows]
+    if len(posts) <= PAGE_SIZE:
+        older = [month for month in months if month < first.month]
+        posts += paging.page(older, None, PAGE_SIZE + 1 - len(posts), _reader(session, account))
+    shown, last = _shown(posts)
+    return shown, last and paging.cursor(last, account.id)
+
+
+def _page_beside_older(
+    session: Store, account: Account, start: paging.Position | None
+) -> tuple[tuple[Post, ...], str | None]:
+    """While an older release may serve."""
+    months = by_name.months(session, account)
     months |= {row.month for row in store.read(session, "select_months", account.id)}
+    owned = _reader(session, account)
 
-    def owned(month: int, before: uuid.UUID, size: int) -> list[Post]:
-        rows = store.read(session, "select_posts", account.id, month, before, size)
-        return [Post(row.id, time_of(row.id), row.content) for row in rows]
-
-    def with_unowned(month: int, before: uuid.UUID, size: int) -> list[Post]:
+    def read(month: int, before: uuid.UUID, size: int) -> list[Post]:
         posts = owned(month, before, size)
         bottom = posts[-1].id if len(posts) == size else EARLIEST
         others = by_name.unowned(session, account, month, before, bottom=bottom, size=size)
@@ -54,15 +77,38 @@ def page(account: Account, cursor: str | None) -> tuple[tuple[Post, ...], str | 
         found = {post.id: post for post in (*others, *owned(month, before, size))}
         return [found[one] for one in sorted(found, key=age, reverse=True)[:size]]
 
-    read = with_unowned if beside_older else owned
-
     posts = paging.page(sorted(months, reverse=True), start, PAGE_SIZE + 1, read)
+    shown, last = _shown(posts)
+    if last is None:
+        return shown, None
+    return shown, by_name.cursor(session, account, last) or paging.cursor(last, account.id)
+
+
+def _reader(session: Store, account: Account) -> paging.ReadMonth[Post]:
+    def read(month: int, before: uuid.UUID, size: int) -> list[Post]:
+        rows = store.read(session, "select_posts", account.id, month, before, size)
+        return [_post(row) for row in rows]
+
+    return read
+
+
+def _post(row: Any) -> Post:
+    return Post(row.id, time_of(row.id), row.content)
+
+
+def _shown(posts: Sequence[Post]) -> tuple[tuple[Post, ...], paging.Position | None]:
+    """One page of them, and where it ends if there are more."""
     if len(posts) <= PAGE_SIZE:
         return tuple(posts), None
-    shown = tuple(posts[:PAGE_SIZE])
-    last = paging.Position(month_of(shown[-1].created), shown[-1].id)
-    older = by_name.cursor(session, account, last) if beside_older else None
-    return shown, older or paging.cursor(last, account.id)
+    last = posts[PAGE_SIZE - 1]
+    return tuple(posts[:PAGE_SIZE]), paging.Position(month_of(last.created), last.id)
+
+
+def listed_months(account: Account) -> list[int] | None:
+    """Those in which the account has posts, newest first. None while an older release may serve,
+    whose months are others."""
+    owned, (rows,) = by_name.beside(store.connected(), ("select_months", (account.id,)))
+    return [row.month for row in rows] if owned else None
 
 
 def _position(cursor: str, account: Account) -> paging.Position:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import batched
+from typing import Any
 
 from django.core import signing
 
@@ -18,7 +19,7 @@ from posts import store
 from posts.ids import LATEST, age, time_of
 from posts.paging import BadCursor, Position
 from posts.schema import ALL_OWNED, NOBODY
-from posts.store import Account, Post, Store
+from posts.store import Account, Post, Sent, Store
 
 # Seconds for which a process goes by what it was told last: of whether all posts have an owner.
 LEASE = 1.0
@@ -36,13 +37,20 @@ _told: tuple[float, bool] = (float("-inf"), False)
 
 def all_owned(session: Store) -> bool:
     """Whether each post has its owner, and no older release serves."""
+    answer, _ = beside(session)
+    return answer
+
+
+def beside(session: Store, *sent: Sent) -> tuple[bool, list[list[Any]]]:
+    """What all_owned tells, and the rows of statements that are sent at the same time."""
     global _told  # noqa: PLW0603 - one answer per process
     asked, answer = _told
     now = time.monotonic()
-    if now - asked > LEASE:
-        answer = bool(store.read(session, "select_milestone", ALL_OWNED))
-        _told = (now, answer)
-    return answer
+    if now - asked <= LEASE:
+        return answer, store.together(session, *sent)
+    *found, milestone = store.together(session, *sent, ("select_milestone", (ALL_OWNED,)))
+    _told = (now, bool(milestone))
+    return bool(milestone), found
 
 
 def expect_older_release(session: Store) -> None:

@@ -4,12 +4,16 @@ What reads one month is handed in; where Cassandra is asked is in store.py.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.core import signing
 
-from posts.ids import LATEST
+from posts.ids import LATEST, LONGEST_OPEN, month_of
+
+# By how much the clocks of two servers may differ.
+SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,22 @@ def page[Row](
         if len(found) == size:
             break
     return found
+
+
+def top(months: Sequence[int] | None, now: datetime) -> Position:
+    """Where to begin in months, newest first; None: in the latest that anybody may write in."""
+    return Position(months[0] if months else month_of(now + SKEW))
+
+
+def months_since(asked: datetime, months: Iterable[int], now: datetime) -> list[int]:
+    """All in which an account may have posts by now that had some in these when it was asked for
+    them; newest first. What was written since bears the time at which its form was opened."""
+    first = asked - LONGEST_OPEN - SKEW
+    began = {month_of(first), month_of(now + SKEW)}
+    day = first
+    while (day := day + timedelta(days=28)) < now:
+        began.add(month_of(day))
+    return sorted({*months, *began}, reverse=True)
 
 
 def cursor(position: Position, account: int) -> str:

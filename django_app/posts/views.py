@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from posts import by_account, ids, paging
+from posts import by_account, ids, months, paging
 from posts.forms import PostForm
 from posts.store import Account
 
@@ -22,7 +22,7 @@ from posts.store import Account
 def listing(request: HttpRequest) -> HttpResponse:
     cursor = request.GET.get("from")
     try:
-        posts, older = by_account.page(account_of(request), cursor)
+        posts, older = by_account.page(account_of(request), cursor, months.known(request.session))
     except paging.BadCursor:
         raise BadRequest("damaged cursor") from None
     context = {"posts": posts, "older": older, "newest": cursor is None}

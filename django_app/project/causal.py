@@ -29,6 +29,9 @@ ALWAYS_PRIMARY = "primary"
 # short interval per primary so far.
 LONGEST_SET = 3000
 
+# Whether the replica has executed a set of transactions.
+QUESTION = "SELECT GTID_SUBSET(%s, @@global.gtid_executed)"
+
 signer = Signer(salt="project.causal")
 
 
@@ -40,6 +43,15 @@ class Reads:
     seen: str | None
     wrote: bool = False
     replica_suffices: bool | None = None
+
+    def replica_in_question(self) -> bool:
+        """Whether it depends on what the replica says where to read."""
+        return (
+            self.safe_method
+            and not self.wrote
+            and self.seen not in {None, ALWAYS_PRIMARY}
+            and self.replica_suffices is None
+        )
 
 
 current: ContextVar[Reads | None] = ContextVar("reads", default=None)
@@ -63,11 +75,15 @@ def database_for_read(
 def replica_has(transactions: str) -> bool:
     try:
         with connections[REPLICA].cursor() as cursor:
-            cursor.execute("SELECT GTID_SUBSET(%s, @@global.gtid_executed)", [transactions])
+            cursor.execute(QUESTION, [transactions])
             return cursor.fetchone() == (1,)
     except Error as error:
-        logger.warning("reading from the primary: the replica cannot be asked (%s)", error)
+        note_unasked(error)
         return False
+
+
+def note_unasked(error: Error) -> None:
+    logger.warning("reading from the primary: the replica cannot be asked (%s)", error)
 
 
 def executed_by_primary() -> str:

@@ -103,7 +103,11 @@ def mysql(port: int) -> dict[str, object]:
     }
 
 
-DATABASES = {"default": mysql(MYSQL_WRITE_PORT), "read_only": mysql(MYSQL_READ_PORT)}
+DATABASES = {
+    "default": mysql(MYSQL_WRITE_PORT),
+    # Of safe requests alone. If it is dead, causal.py asks the primary, or again.py once more.
+    "read_only": mysql(MYSQL_READ_PORT) | {"CONN_HEALTH_CHECKS": False},
+}
 DATABASE_ROUTERS = ["project.router.CausalRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -119,6 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "posts:list"
 LOGOUT_REDIRECT_URL = "login"
+SESSION_ENGINE = "project.sessions"
 # "Posted" needs no row in the sessions' table.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 CSRF_FAILURE_VIEW = "project.errors.csrf_failure"

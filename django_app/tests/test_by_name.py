@@ -54,6 +54,10 @@ class BesideAnOlderRelease(SignedIn):
         self.user.save()
         self.owned(False)
         self.addCleanup(self.owned, True)
+        # Nor does it know of them.
+        session = self.client.session
+        del session["months"]
+        session.save()
 
     def owned(self, all_of_them: bool) -> None:
         if all_of_them:

@@ -107,11 +107,12 @@ class Creating(SignedIn):
 
 class Listing(SignedIn):
     def fill(self, count: int) -> list[str]:
-        """Posts of several months, some of them empty, newest first."""
+        """Posts of several months, some of them empty, newest first; then the user signs in."""
         now = datetime.now(UTC)
         for number in range(count):
             identity = uuid_from_time(now - timedelta(days=7 * number + 90 * (number // 9)))
             by_account.add(self.account, identity, f"post {number}")
+        self.client.force_login(self.user)
         return [f"post {number}" for number in range(count)]
 
     def pages(self) -> list[list[str]]:
@@ -152,8 +153,7 @@ class Listing(SignedIn):
         connected = store.connected()
         profile = connected.session.get_execution_profile(EXEC_PROFILE_DEFAULT)
         self.assertEqual(profile.consistency_level, ConsistencyLevel.LOCAL_QUORUM)
-        policy = profile.speculative_execution_policy
-        self.assertEqual((policy.delay, policy.max_attempts), (0.05, 2))
+        self.assertIs(profile.speculative_execution_policy, connected.hedging)
         for name in store.STATEMENTS:
             with self.subTest(name):
                 self.assertTrue(connected.prepared[name].is_idempotent)
