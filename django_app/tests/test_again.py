@@ -10,7 +10,9 @@ from django.test import TransactionTestCase
 
 from posts import store
 from project import causal
+from project.sessions import SessionStore
 from tests.support import PASSWORD
+from tests.test_causal import wait_for_replica
 
 
 def kill(alias: str) -> None:
@@ -75,12 +77,25 @@ class SafeRequestsAgain(TransactionTestCase):
         """The one that answered first may be the one that died."""
         asked: list[str] = []
 
-        def replica_has(seen: str) -> bool:
-            asked.append(seen)
-            if len(asked) == 1:
-                kill("read_only")
-            return True
+        real = SessionStore._asked
 
-        with mock.patch("project.causal.replica_has", replica_has):
+        def ask(session: SessionStore, seen: str) -> object:
+            asked.append(seen)
+            wait_for_replica(seen)
+            answer = real(session, seen)
+            if len(asked) == 1:
+                # Before the user is read from it.
+                kill("read_only")
+            return answer
+
+        with (
+            mock.patch.object(SessionStore, "_asked", ask),
+            self.assertLogs("django.request", "ERROR"),
+        ):
             self.assertEqual(self.client.get("/posts/").status_code, 200)
         self.assertEqual(len(asked), 2)
+
+    def test_a_replica_that_is_dead_when_it_is_asked_is_not_read_from(self) -> None:
+        kill("read_only")
+        with self.assertLogs("project.causal", "WARNING"):
+            self.assertEqual(self.client.get("/posts/").status_code, 200)

@@ -7,7 +7,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT
 from cassandra.util import uuid_from_time
 from django.test import Client, override_settings
 
-from posts import by_account, ids, store
+from posts import by_account, by_name, ids, store
 from tests.support import NO_CASSANDRA, SignedIn, field, texts
 
 LONG = ("Ünïcode 🦊 <b>&\n" * 1000)[:10_000]
@@ -130,6 +130,15 @@ class Listing(SignedIn):
         self.assertEqual([len(page) for page in pages], [20, 20, 5])
         self.assertEqual([post for page in pages for post in page], expected)
 
+    def test_a_post_says_when_it_was_written(self) -> None:
+        moment = datetime.now(UTC).replace(microsecond=0)
+        by_account.add(self.account, uuid_from_time(moment), "dated")
+        day = f"{moment.day} {moment.strftime('%B %Y, %H:%M')}"
+        self.assertContains(
+            self.client.get("/posts/"),
+            f'<time datetime="{moment.isoformat()}">{day} UTC</time>',
+        )
+
     def test_a_full_last_page_leads_nowhere(self) -> None:
         self.fill(20)
         self.assertEqual([len(page) for page in self.pages()], [20])
@@ -148,6 +157,56 @@ class Listing(SignedIn):
             with self.subTest(name):
                 response = client.get(address)
                 self.assertContains(response, "can’t be read", status_code=400)
+
+    def asked(self, address: str) -> list[str]:
+        """Which statements a page sends to Cassandra."""
+        by_name.all_owned(store.connected())
+        with self.assertLogs("access", "INFO") as logged:
+            self.client.get(address)
+        (record,) = logged.records
+        sent = [one for one in record.fields["statements"] if one["database"] == "cassandra"]
+        names = {text: name for name, text in store.STATEMENTS.items()}
+        return [names[one["text"]] for one in sent]
+
+    def test_a_page_takes_one_statement_if_its_month_suffices(self) -> None:
+        now = datetime.now(UTC)
+        for number in range(30):
+            moment = now - timedelta(milliseconds=number)
+            by_account.add(self.account, uuid_from_time(moment), f"post {number}")
+        self.assertEqual(self.asked("/posts/"), ["select_posts"])
+        page = self.client.get("/posts/").content.decode()
+        link = html.unescape(page.partition('rel="next" href="')[2].partition('"')[0])
+        self.assertEqual(self.asked(link), ["select_posts"])
+        self.assertEqual(len(texts(self.client.get(link).content.decode())), 10)
+
+    def test_a_short_list_takes_one_too_once_the_session_knows_the_months(self) -> None:
+        self.client.post("/posts/create", self.form() | {"content": "hello"})
+        self.assertEqual(self.asked("/posts/"), ["select_posts"])
+        self.forget_months()
+        self.assertEqual(self.asked("/posts/"), ["select_posts", "select_months"])
+
+    def forget_months(self, since: datetime | None = None) -> None:
+        """As of a session that an older release began; or that did so long ago."""
+        session = self.client.session
+        if since is None:
+            del session["months"]
+        else:
+            session["months"] = [since.timestamp(), []]
+        session.save()
+
+    def test_a_session_that_is_older_than_a_month_finds_what_was_posted_since(self) -> None:
+        expected = self.fill(9)
+        self.forget_months(since=datetime.now(UTC) - timedelta(days=7 * 9))
+        self.assertEqual(self.listed(), expected)
+
+    def test_without_cassandra_one_may_sign_in_and_lists_everything_later(self) -> None:
+        expected = self.fill(25)
+        store.disconnect()
+        with override_settings(**NO_CASSANDRA):
+            self.client.logout()
+            self.client.force_login(self.user)
+        self.assertNotIn("months", self.client.session)
+        self.assertEqual([post for page in self.pages() for post in page], expected)
 
     def test_reads_and_writes_ask_a_quorum_and_may_be_sent_twice(self) -> None:
         connected = store.connected()

@@ -131,3 +131,9 @@ def test_django_s_cassandra_role_may_not_change_tables_or_roles(facts):
 def test_cassandra_acknowledges_only_what_is_on_its_disk(facts):
     nodes = TOPOLOGY.addresses(TOPOLOGY.settings.cassandra)
     assert facts["cassandra"]["commitlog_sync"] == dict.fromkeys(nodes, "batch")
+
+
+@pytest.mark.parametrize("server", TOPOLOGY.settings.cassandra)
+def test_cassandra_s_idle_workers_nap_for_as_long_as_a_millisecond(server):
+    pid = host(server).check_output("docker inspect --format '{{.State.Pid}}' cassandra")
+    assert host(server).file(f"/proc/{pid}/timerslack_ns").content_string == "1000000\n"
