@@ -30,8 +30,8 @@ SOONEST, LATEST = 0.05, 1.0
 # So many may be so soon, as a share of all, and at once; others wait for LATEST. When all nodes are
 # slow, asking each twice would make them slower still.
 SHARE, AT_ONCE = 0.05, 10
-# Seconds for which a node that was late is asked last: by then one that does not answer is taken for
-# down (8, see below).
+# Seconds for which a node that was late is asked last: by then one that does not answer is taken
+# for down (8, see below).
 PARDONED = 10.0
 
 
