@@ -27,11 +27,12 @@ REQUEST_TIMEOUT = 4.0
 # Another node is asked, too, when a statement takes far longer than is usual at the time: seconds,
 # at least and at most. A paused node costs a request this long instead of a time-out.
 SOONEST, LATEST = 0.05, 1.0
-# So many more statements at most, as a share of all, and at once: when all nodes are slow, asking
-# each twice would make them slower still.
+# So many may be so soon, as a share of all, and at once; others wait for LATEST. When all nodes are
+# slow, asking each twice would make them slower still.
 SHARE, AT_ONCE = 0.05, 10
-# Seconds for which a node that was late is asked last.
-PARDONED = 1.0
+# Seconds for which a node that was late is asked last: by then one that does not answer is taken
+# for down (8, see below).
+PARDONED = 10.0
 
 
 class Hedging(SpeculativeExecutionPolicy):
@@ -51,13 +52,13 @@ class Hedging(SpeculativeExecutionPolicy):
         return OneMore(self)
 
     def delay(self) -> float:
-        """Seconds until another node is asked, or -1: never."""
+        """Seconds until another node is asked."""
         if self._left < 1:
-            return -1
+            return LATEST
         return min(max(self._usual + 4 * self._spread, SOONEST), LATEST)
 
     def sent(self) -> None:
-        self._left -= 1
+        self._left = max(self._left - 1, 0)
 
 
 class OneMore(SpeculativeExecutionPlan):
@@ -76,7 +77,7 @@ class OneMore(SpeculativeExecutionPlan):
 
 class PunctualFirst(TokenAwarePolicy):
     """Whoever was late, or failed, is asked last for a while. So a node that does not answer costs
-    a process one wait in that time, until the driver takes it for down, and not one a statement."""
+    a process one wait until the driver takes it for down, and not one a statement."""
 
     def __init__(self, child_policy: DCAwareRoundRobinPolicy) -> None:
         super().__init__(child_policy)
