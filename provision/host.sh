@@ -146,6 +146,13 @@ start_daemon() {
   fi
 }
 
+# Vagrant would make it later, while nothing else is done: the Python tools are installed meanwhile.
+make_node_image() {
+  local image
+  image=lab-node:$(provision/node-digest image)
+  docker image inspect "$image" >/dev/null 2>&1 || provision/node-image.sh "$image"
+}
+
 # What its packages leave to do.
 start_libvirt() {
   libvirt_answers && return
@@ -245,7 +252,10 @@ main() {
   make_environment &
   local environment=$!
   case $provider in
-    docker) start_docker ;;
+    docker)
+      start_docker
+      make_node_image
+      ;;
     libvirt) start_libvirt ;;
     virtualbox) provision/provider works virtualbox ;;
   esac
