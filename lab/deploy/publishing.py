@@ -38,21 +38,23 @@ class Publishing:
     def __init__(self, lab: Lab, release: Release, tags: dict[str, str]) -> None:
         self._pool = ThreadPoolExecutor(max_workers=len(IMAGES) + 1)
         empty = nothing_pushed(lab)
-        registry = self._begin("registry runs", partial(start_registry, lab, release), lab)
+        start = partial(start_registry, lab, release)
+        registry = self._begin("start the registry", start, lab) if empty else None
         if not empty:
-            registry.result()
+            start()
         absent = tags if empty else missing(lab, tags)
         unbuilt = built_lacks(lab, absent)
         if unbuilt:
             send_sources(lab, unbuilt)
 
         def publish(name: str) -> None:
-            if name == "registry":
+            if registry and name == "registry":
                 # Which has it built where the node had none to run.
                 awaits(registry.result())
             if name in unbuilt and built_lacks(lab, {name: tags[name]}):
                 build(lab, IMAGES[name], tags[name])
-            awaits(registry.result())
+            if registry:
+                awaits(registry.result())
             push(lab, IMAGES[name], tags[name])
 
         self._futures = {

@@ -75,10 +75,13 @@ class Registry:
         self.world, self.pushed, self.built = world, set(), set()
 
     def tags_list(self, name):
-        if not self.world.machine(self.world.topology.builder).runs("registry"):
-            raise Refused("curl: (7) Failed to connect")
+        self._require_it_runs()
         tags = [ref.rsplit(":", 1)[1] for ref in self.pushed if f"/{name}:" in ref]
         return json.dumps({"name": name, "tags": tags})
+
+    def _require_it_runs(self):
+        if not self.world.machine(self.world.topology.builder).runs("registry"):
+            raise Refused("curl: (7) Failed to connect")
 
     def require(self, reference):
         if reference not in self.pushed:
@@ -87,6 +90,7 @@ class Registry:
     def push(self, reference):
         if reference not in self.built:
             raise Refused(f"An image does not exist locally with the tag: {reference}")
+        self._require_it_runs()
         self.pushed.add(reference)
 
 
