@@ -25,7 +25,7 @@ from lab.plan.records import Plan
 from lab.visitor.client import PROBE, Client
 
 CONNECTIONS = (4, 16)
-TURNS = 5
+TURNS = 10
 # Both applications list posts there.
 PATH = "/posts/list"
 # A page of posts, and what each of them says.
