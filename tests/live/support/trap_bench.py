@@ -138,8 +138,8 @@ class Bench:
         idle = {"entrypoint": "sleep", "command": ("infinity",), **changes}
         return self.django(name, **idle)
 
-    def observe(self):
-        """The bench's containers, as the lab observes its own."""
+    def observe(self, healthy=()):
+        """The bench's containers, as the lab observes its own; it waits for none of them."""
         names = self.run("docker", "ps", "--all", "--format", "{{.Names}}").split()
         found = self.node.inspect(*(name for name in names if name.startswith("trap-")))
         return Observation(containers={one.name: one for one in map(_running, found)})
