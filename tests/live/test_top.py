@@ -110,7 +110,7 @@ def test_a_stopped_nginx_is_down_and_not_well(running, view):
 def test_a_node_that_says_nothing_holds_up_no_other(running, view):
     silent, *others = TOPOLOGY.names
     node = running.nodes[silent]
-    sampler = r"^/usr/bin/python3 -I /usr/local/sbin/lab-sampl[e]"
+    sampler = r"^/usr/bin/python3 -IS /usr/local/sbin/lab-sampl[e]"
     times = {name: view.seen[name].now["time"] for name in others}
     node.run("pkill", "--signal=STOP", "--full", sampler)
     try:
