@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -86,8 +86,24 @@ def ahead(command: tuple[str, ...]) -> Iterator[Callable[[], int]]:
             yield end
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)
-                process.wait()
+                interrupt(process)
+
+
+def here(command: tuple[str, ...]) -> int:
+    """A step's exit status. Interrupted, it has the time it takes to put back what it changed."""
+    with subprocess.Popen(command, cwd=FOLDER, start_new_session=True) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            interrupt(process)
+            raise
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Ends a step of a session of its own as Ctrl-C does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    process.wait()
 
 
 def run(steps: tuple[tuple[str, ...], ...], took: dict[str, float]) -> int:
@@ -98,10 +114,7 @@ def run(steps: tuple[tuple[str, ...], ...], took: dict[str, float]) -> int:
             command = " ".join(part.removeprefix(f"{FOLDER}/") for part in step)
             print("$", command, flush=True)
             began = time.monotonic()
-            if step in ends:
-                status = ends[step]()
-            else:
-                status = subprocess.run(step, cwd=FOLDER, check=False).returncode
+            status = ends[step]() if step in ends else here(step)
             took[command] = time.monotonic() - began
             if status != 0:
                 print(f"tests: `{command}` ended with {status}", flush=True)

@@ -1,5 +1,6 @@
 """What runs apart is seen by nobody else, and ends with it."""
 
+import os
 import signal
 import subprocess
 import time
@@ -19,8 +20,8 @@ virsh --connect qemu:///system list --name
 echo ready
 sleep {seconds}
 """
-# No other process has this one's argument.
-SECONDS = "86399.25"
+# No other process has this one's argument, not even one of another run.
+SECONDS = f"86399.{os.getpid()}"
 
 
 def sleeping():
@@ -40,11 +41,15 @@ def test_whatever_ends_it_nothing_is_left(tmp_path, end):
     before = state()
     command = (APART, str(tmp_path), "bash", "-c", LEAVING.format(seconds=SECONDS))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as apart:
-        assert apart.stdout.readline() == "\n"
-        assert apart.stdout.readline() == "ready\n"
-        assert len(sleeping()) == 2
-        assert state() == before
-        apart.send_signal(end)
+        try:
+            assert apart.stdout.readline() == "\n"
+            assert apart.stdout.readline() == "ready\n"
+            assert len(sleeping()) == 2
+            assert state() == before
+            apart.send_signal(end)
+        except BaseException:
+            apart.kill()
+            raise
     deadline = time.monotonic() + 30
     while sleeping() and time.monotonic() < deadline:
         time.sleep(0.2)
