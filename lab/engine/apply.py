@@ -7,7 +7,7 @@ from functools import partial
 from lab.engine.difference import Difference, difference, pulls, unwanted
 from lab.engine.observation import Observation, Running
 from lab.engine.progress import go_on, say, together
-from lab.engine.ssh import Node, RemoteError, wait_until
+from lab.engine.ssh import POLL_SECONDS, Node, RemoteError, wait_until
 from lab.engine.steps import Pull, Step
 from lab.engine.waits import work
 from lab.plan.records import Plan
@@ -124,7 +124,9 @@ def wait_healthy(
         return end_of_log(node, next(iter(ill)))
 
     subject = f"{node.name}: healthy containers"
-    wait_until(subject, look, lambda ill: not ill, seconds=seconds, advice=advice)
+    wait_until(
+        subject, look, lambda ill: not ill, seconds=seconds, advice=advice, pause=POLL_SECONDS
+    )
 
 
 def _ill(plan: Plan, observation: Observation) -> dict[str, str]:

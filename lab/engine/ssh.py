@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +20,7 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from fabric import Config, Connection
-from invoke.exceptions import CommandTimedOut
-from paramiko import Channel, SSHConfig
+from paramiko import Channel, SSHConfig, Transport
 from paramiko.ssh_exception import (
     AuthenticationException,
     NoValidConnectionsError,
@@ -38,7 +38,7 @@ from lab.errors import LabError, outside
 from lab.machines import ssh_settings
 from lab.plan.records import File, Plan
 
-# Between two looks, at least and at most: it is as long as a look takes. Late machines take long.
+# Between two looks, at least and at most: late machines take long, and are asked less often.
 POLL_SECONDS, MOST_POLL_SECONDS = 0.2, 2.0
 # How long a node waits by itself: Ctrl-C is heard after that.
 AWAITED_SECONDS = 3
@@ -100,30 +100,27 @@ class Node:
 
     def feed(self, given: str | bytes, *argv: str) -> str:
         """Like run, with something, perhaps secret, as the command's standard input."""
-        # Not by Fabric, which hands a text over by one character each 10 ms.
-        with self._reaching(), work(self.name, _shown(argv), command=True):
-            channel = self._connection.transport.open_session()
-            channel.settimeout(LONGEST_SECONDS)
-            channel.exec_command(shlex.join(("sudo", *argv)))
+        return self._checked(argv, self._exchange(argv, given))
+
+    def attempt(self, *argv: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error of a command run as root."""
+        return self._exchange(argv)
+
+    def _exchange(self, argv: tuple[str, ...], given: str | bytes = b"") -> tuple[int, str, str]:
+        # Not by Fabric's own `run`, which looks each 10 ms whether the command has ended, and hands
+        # a text over by one character in that time.
+        with (
+            self._reaching(),
+            work(self.name, _shown(argv), command=True),
+            self._session(argv) as channel,
+        ):
             # A command that ends without reading has its own error to tell.
             with suppress(OSError):
                 channel.sendall(given.encode() if isinstance(given, str) else given)
                 channel.shutdown_write()
-            output, errors = channel.makefile().read(), channel.makefile_stderr().read()
-            status = channel.recv_exit_status()
-        return self._checked(argv, (status, output.decode(), errors.decode()))
-
-    def attempt(self, *argv: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of a command run as root."""
-        with self._reaching(), work(self.name, _shown(argv), command=True):
-            result = self._connection.run(
-                shlex.join(("sudo", *argv)),
-                hide=True,
-                warn=True,
-                in_stream=False,
-                timeout=LONGEST_SECONDS,
-            )
-        return result.exited, result.stdout, result.stderr
+            output = channel.makefile("rb").read().decode(errors="replace")
+            errors = _errors(channel)
+            return channel.recv_exit_status(), output, errors
 
     def _checked(self, argv: tuple[str, ...], ended: tuple[int, str, str]) -> str:
         status, output, errors = ended
@@ -196,6 +193,11 @@ class Node:
             channel.settimeout(LONGEST_SECONDS)
             channel.exec_command(shlex.join(("sudo", *argv)))
             yield channel
+        except TimeoutError as error:
+            raise RemoteError(
+                f"{self.name}: `{_shown(argv)}` said nothing for {LONGEST_SECONDS} s:"
+                f" `vagrant ssh {self.name}`, `fab doctor`"
+            ) from error
         finally:
             channel.close()
 
@@ -253,11 +255,6 @@ class Node:
             with self._opening:
                 self._open()
             yield
-        except CommandTimedOut as error:
-            raise RemoteError(
-                f"{self.name}: a command did not end within {LONGEST_SECONDS} s:"
-                f" `vagrant ssh {self.name}`, `fab doctor`"
-            ) from error
         except (OSError, SSHException, EOFError) as error:
             if isinstance(error, OSError) and error.filename:
                 # The key, say: a file of this machine.
@@ -270,6 +267,8 @@ class Node:
     def _open(self) -> None:
         if self._connection.host == self.name:
             raise RemoteError(f"{self.name}: no machine of it is known here: {ssh_settings.WAY}")
+        if self._connection.is_connected:
+            return
         try:
             self._connection.open()
         except (NoValidConnectionsError, AuthenticationException):
@@ -278,6 +277,16 @@ class Node:
                 raise
             self._connection = self._connect()
             self._connection.open()
+        send_at_once(self._connection.transport)
+
+
+def send_at_once(transport: Transport) -> None:
+    """Of an open connection: a packet no longer waits for the answer to the one before it.
+
+    As paramiko opens it, each command waits for at least one delayed acknowledgement, 40 ms on
+    Linux (findings/paramiko-delayed-commands.sh). OpenSSH's own client does the same.
+    """
+    transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _read(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -303,16 +312,18 @@ def wait_until(
     *,
     seconds: float,
     advice: Callable[[Answer], str],
+    pause: float | None = None,
 ) -> Answer:
     """Looks again and again until it is enough.
 
+    pause: seconds between two looks that wait by themselves; else it is as long as a look takes.
     Raises RemoteError after `seconds`: what was waited for, what was last seen, and the advice.
     """
     deadline = time.monotonic() + seconds
     with work("lab", f"wait for {subject}"):
         while True:
             go_on()
-            answer, pause = paced(look)
+            answer, usual = paced(look)
             if enough(answer):
                 return answer
             if time.monotonic() > deadline:
@@ -320,7 +331,7 @@ def wait_until(
                     f"{subject}: not within {seconds:g} s; last seen: {shown(answer)};"
                     f" {advice(answer)}"
                 )
-            time.sleep(pause)
+            time.sleep(usual if pause is None else pause)
 
 
 def paced(look: Callable[[], Answer]) -> tuple[Answer, float]:

@@ -11,6 +11,7 @@ import pytest
 import testinfra
 
 from lab.context import Lab
+from lab.engine.ssh import send_at_once
 from lab.plan.modes import web
 from lab.secrets.secrets import SECRETS
 from tests.conftest import TOPOLOGY
@@ -39,7 +40,9 @@ def asked(_a_lab_of_our_own, request):
 def host(node):
     """The node through testinfra, as root, over one connection that stays open."""
     config = str(FOLDER / ".lab" / "ssh_config")
-    return testinfra.get_host(f"paramiko://{node}", ssh_config=config, sudo=True)
+    machine = testinfra.get_host(f"paramiko://{node}", ssh_config=config, sudo=True)
+    send_at_once(machine.backend.client.get_transport())
+    return machine
 
 
 def ssh(node, command, stdin=""):
