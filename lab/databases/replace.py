@@ -42,7 +42,11 @@ def remove(lab: Lab, release: Release, plans: dict[str, Plan]) -> None:
             wait(lab, plans)
 
 
-def wait(lab: Lab, plans: dict[str, Plan]) -> None:
+def wait(lab: Lab, plans: dict[str, Plan], servers: frozenset[str] = DATA) -> None:
+    """Returns once all of them are healthy, or those of one kind."""
     together(
-        {name: partial(wait_healthy, lab.nodes[name], plan, DATA) for name, plan in plans.items()}
+        {
+            name: partial(wait_healthy, lab.nodes[name], plan, servers)
+            for name, plan in plans.items()
+        }
     )

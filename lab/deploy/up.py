@@ -17,7 +17,7 @@ from lab.deploy.history import conclude
 from lab.deploy.publishing import Publishing, source_release
 from lab.engine.apply import introduce, remove_unwanted
 from lab.engine.progress import phase, say, together
-from lab.plan.plans import ALL, DATA, WEB
+from lab.plan.plans import ALL, DATA, MYSQL, WEB
 from lab.release.images import IMAGES, WEB_IMAGES
 from lab.release.releases import Release
 
@@ -101,8 +101,19 @@ class BringUp:
         # The balancers lead to the databases, so both have to be there first.
         published.wait("haproxy")
         configure(self.lab, self.release)
+        tasks: dict[str, Callable[[], None]] = {
+            "healthy": self._wait_healthy,
+            "initialized": partial(self._initialize, published),
+        }
+        together(tasks)
+
+    def _wait_healthy(self) -> None:
         replace.wait(self.lab, self.plans)
         say("lab", "data tier healthy")
+
+    def _initialize(self, published: Publishing) -> None:
+        # Cassandra, which takes longer, is waited for by its own half of it.
+        replace.wait(self.lab, self.plans, MYSQL)
         published.wait("webapp_django")
         again = initialized(self.lab, self.release)
         initialize(self.lab, self.release, only_news=again)

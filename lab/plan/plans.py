@@ -10,7 +10,8 @@ from lab.plan.records import File, Plan
 from lab.plan.site import Site
 
 REGISTRY = frozenset({"registry"})
-DATA = frozenset({"mysql", "cassandra"})
+MYSQL = frozenset({"mysql"})
+DATA = MYSQL | {"cassandra"}
 BALANCER = frozenset({"haproxy", "keepalived"})
 WEB = web.SERVICES
 ALL = REGISTRY | DATA | BALANCER | WEB

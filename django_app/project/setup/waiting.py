@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 Say = Callable[[str], None]
 
-LIMIT = 120.0  # seconds: a data tier that starts from nothing on a busy machine
+LIMIT = 240.0  # seconds: a data tier that starts from nothing on a busy machine
 PAUSE = 0.25
 
 
