@@ -11,10 +11,14 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from project.causal import PRIMARY
-from project.setup.waiting import LIMIT, Say, SetupFailed, wait_for
+from project.setup.waiting import Say, SetupFailed, wait_for
 
 CHARSET = "utf8mb4"
 COLLATION = "utf8mb4_0900_ai_ci"
+# A table that is there until the first migrations are done.
+BEGUN = "first_migrations_begun"
+# Less than what a connection waits for an answer.
+LOCK_SECONDS = 5
 ADMINISTRATOR = "admin"
 # Whom the lab signs in as when it looks whether a web server serves. Nobody else does.
 PROBE = "lab-probe"
@@ -32,18 +36,23 @@ class Passwords:
 def initialize(say: Say, passwords: Passwords) -> None:
     server = wait_for("MySQL's primary", primary, errors=(MySQLdb.Error, NotWritable), say=say)
     try:
-        create_database(server, say)
-    finally:
-        server.close()
-    try:
-        migrate(say)
+        with alone(server, say):
+            begun = create_database(server, say)
+            migrate(say)
+            if begun:
+                server.cursor().execute(f"DROP TABLE {database()}.{BEGUN}")
         keep_administrator(passwords, say)
         keep_probe(passwords.probe, say)
     finally:
+        server.close()
         connections[PRIMARY].close()
 
 
 class NotWritable(Exception):
+    pass
+
+
+class Busy(Exception):
     pass
 
 
@@ -60,7 +69,13 @@ def primary() -> MySQLdb.Connection:
     return server
 
 
-def create_database(server: MySQLdb.Connection, say: Say) -> None:
+def database() -> str:
+    """The name of Django's database, quoted."""
+    return connections[PRIMARY].ops.quote_name(connections[PRIMARY].settings_dict["NAME"])
+
+
+def create_database(server: MySQLdb.Connection, say: Say) -> bool:
+    """Whether its first migrations have begun, which is noted in it."""
     name = connections[PRIMARY].settings_dict["NAME"]
     cursor = server.cursor()
     cursor.execute(
@@ -69,14 +84,25 @@ def create_database(server: MySQLdb.Connection, say: Say) -> None:
         [name],
     )
     found = cursor.fetchone()
-    if found is None:
-        quoted = connections[PRIMARY].ops.quote_name(name)
-        cursor.execute(f"CREATE DATABASE {quoted} CHARACTER SET {CHARSET} COLLATE {COLLATION}")
-        say(f"database {name}: created")
-    elif found == (CHARSET, COLLATION):
+    if found not in (None, (CHARSET, COLLATION)):
+        raise SetupFailed(f"database {name}: expected {CHARSET}, {COLLATION}, found {found}")
+    cursor.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s", [name]
+    )
+    tables = {table for (table,) in cursor.fetchall()}
+    if BEGUN in tables:
+        # MySQL undoes no part of a migration, and Django goes on from none. Nobody has been served.
+        cursor.execute(f"DROP DATABASE {database()}")
+        say(f"database {name}: its first migrations were cut off: dropped")
+        found, tables = None, set()
+    if found:
         say(f"database {name}: was there")
     else:
-        raise SetupFailed(f"database {name}: expected {CHARSET}, {COLLATION}, found {found}")
+        cursor.execute(f"CREATE DATABASE {database()} CHARACTER SET {CHARSET} COLLATE {COLLATION}")
+        say(f"database {name}: created")
+    if not tables:
+        cursor.execute(f"CREATE TABLE {database()}.{BEGUN} (id INT PRIMARY KEY)")
+    return not tables
 
 
 def migrate(say: Say) -> None:
@@ -85,22 +111,25 @@ def migrate(say: Say) -> None:
     if not plan:
         say("migrations: all were applied")
         return
-    with alone():
-        call_command("migrate", database=PRIMARY, interactive=False, verbosity=0)
+    call_command("migrate", database=PRIMARY, interactive=False, verbosity=0)
     say(f"migrations: {len(plan)} applied")
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(server: MySQLdb.Connection, say: Say) -> Iterator[None]:
     """Nobody else migrates meanwhile: what a killed task began may still run."""
-    with connections[PRIMARY].cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK('migrate', %s)", [LIMIT])
+    cursor = server.cursor()
+
+    def attempt() -> None:
+        cursor.execute("SELECT GET_LOCK('migrate', %s)", [LOCK_SECONDS])
         if cursor.fetchone() != (1,):
-            raise SetupFailed(f"migrations: another one runs for more than {LIMIT:.0f} s")
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT RELEASE_LOCK('migrate')")
+            raise Busy("they go on")
+
+    wait_for("other migrations to end", attempt, errors=(Busy,), say=say)
+    try:
+        yield
+    finally:
+        cursor.execute("SELECT RELEASE_LOCK('migrate')")
 
 
 def keep_administrator(passwords: Passwords, say: Say) -> None:
