@@ -55,7 +55,12 @@ missing_apart_packages() {
 missing_docker_packages() {
   docker_answers || has dockerd || printf '%s ' docker.io iptables
   has docker || printf '%s ' docker-cli
-  has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+  has mmdebstrap || node_image_brought || printf '%s ' mmdebstrap debian-archive-keyring
+}
+
+# By a bundle: none has to be made.
+node_image_brought() {
+  [ -e ".offline/lab-node-$(provision/node-digest image).tar.gz" ]
 }
 
 missing_libvirt_packages() {
@@ -194,7 +199,7 @@ install_tools() {
   sources=$(pip_sources)
   mapfile -t sources <<<"$sources"
   local found=()
-  ! cmp --silent bundle/requirements.lock requirements.lock || found=(--no-index --find-links bundle/wheels)
+  ! cmp --silent .offline/requirements.lock requirements.lock || found=(--no-index --find-links .offline/wheels)
   # Not by way of env, whose arguments all users see: an index's address may hold a password.
   (
     export "${sources[@]}"

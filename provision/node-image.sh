@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 main() {
   local image=${1:?usage: node-image.sh IMAGE:TAG}
-  local brought=../bundle/${image/:/-}.tar.gz
+  local brought=../.offline/${image/:/-}.tar.gz
   if [ -e "$brought" ]; then
     echo "lab: loading the node image $image of the bundle"
     docker load --quiet --input "$brought" >/dev/null

@@ -13,7 +13,7 @@ SHEBANG = re.compile(rb"#! ?(/usr)?/bin/(env (-S )?)?(ba)?sh\b")
 # Left out by their names otherwise; there are tools of the project's own in them.
 HIDDEN = (".ci",)
 # What git ignores (.gitignore) and no pattern of names leaves out.
-NOT_OURS = ("backups", "bundle", "bundle.partial", "bundle.old")
+NOT_OURS = ("backups",)
 # Each byte of these is in the tags of images: a comment for shellcheck would replace containers.
 AS_THEY_ARE = {
     # mmdebstrap's hooks have a $1 of their own.

@@ -49,6 +49,8 @@ mv seeding/engine-id seeding/overlay2 seeding/buildkit .
 mv seeding/image .
 rmdir seeding"""
 
+EMPTY = f"sudo systemctl stop lab-builder && sudo find {CACHE} -mindepth 1 -delete"
+
 
 @contextmanager
 def at_rest(builder: Node) -> Iterator[None]:
@@ -76,17 +78,23 @@ def send(builder: Node, take: Callable[[bytes], object]) -> None:
 def seed(builder: Node, folder: Path = LOADED) -> None:
     """Brings an empty builder the cache of the bundle that was brought in, if there is one.
 
-    One that has a cache of its own keeps it. The builder's Docker must not run.
+    One that has a cache of its own keeps it, and says how to have the bundle's instead.
     """
     manifest = described(folder)
     if manifest is None:
         return
     identity = hashlib.sha256(text(manifest).encode()).hexdigest()
-    status, _, _ = builder.attempt("test", "-e", f"{CACHE}/{PARTS[-1]}")
-    if status == 0:
-        if builder.attempt("cat", f"{CACHE}/seeded")[1].strip() != identity:
-            say(builder.name, f"keeps the cache that it has; that of {folder} is not brought")
+    if builder.attempt("cat", f"{CACHE}/seeded")[1].strip() == identity:
         return
+    if builder.attempt("test", "-e", f"{CACHE}/{PARTS[-1]}")[0] == 0:
+        say(
+            builder.name,
+            f"the builder keeps the cache that it has; to have that of {folder} instead:"
+            f" `vagrant ssh {builder.name} -c '{EMPTY}'`",
+        )
+        return
+    builder.run("systemctl", "stop", "lab-builder")
+    builder.run("install", "-d", "-m", "0710", CACHE)
     free = int(builder.run("df", "--block-size=1", "--output=avail", CACHE).split()[-1])
     if free < manifest.unpacked:
         raise LabError(

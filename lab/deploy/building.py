@@ -35,6 +35,8 @@ PUSHED = "/var/cache/lab/registry/docker"
 
 _sending = Lock()
 _starting = Lock()
+# The builders of which it is known what they begin with.
+_seeded: set[str] = set()
 
 
 def start_registry(lab: Lab, release: Release) -> None:
@@ -83,7 +85,9 @@ def builder_docker(lab: Lab, *arguments: str) -> str:
     It begins with what a bundle has brought for it, if it has nothing yet.
     """
     with _starting:
-        seed(lab.builder)
+        if lab.topology.builder not in _seeded:
+            seed(lab.builder)
+            _seeded.add(lab.topology.builder)
         lab.builder.run("systemctl", "start", "lab-builder")
     return lab.builder.run("docker", "--host", BUILDER_SOCKET, *arguments)
 

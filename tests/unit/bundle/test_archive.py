@@ -38,7 +38,7 @@ def bundle(tmp_path):
 @pytest.fixture
 def brought(tmp_path):
     """A folder in which an earlier bundle was laid."""
-    folder = tmp_path / "clone" / "bundle"
+    folder = tmp_path / "clone" / ".offline"
     folder.mkdir(parents=True)
     (folder / "earlier").write_text("")
     return folder
@@ -56,7 +56,7 @@ def test_what_was_written_is_brought_in_in_place_of_the_former(bundle, brought):
     manifest = load.load(bundle, PLACE, brought)
     assert laid(brought) == MEMBERS
     assert load.described(brought) == manifest
-    assert os.listdir(brought.parent) == ["bundle"]
+    assert os.listdir(brought.parent) == [".offline"]
 
 
 def test_any_tar_reads_it(bundle, tmp_path):
@@ -158,7 +158,7 @@ def test_a_damaged_bundle_is_refused_before_anything_is_changed(bundle, brought,
     assert said.startswith(f"{bundle}: {why}") and said.endswith(": nothing was changed")
     assert "\n" not in said
     assert laid(brought) == {"earlier": b""}
-    assert os.listdir(brought.parent) == ["bundle"]
+    assert os.listdir(brought.parent) == [".offline"]
 
 
 def test_a_member_that_its_manifest_leads_out_of_the_folder_is_refused(tmp_path, brought):
@@ -197,11 +197,11 @@ def test_where_there_is_no_room_nothing_is_changed(bundle, brought, monkeypatch)
 
 
 def test_what_a_killed_load_has_left_goes_with_the_next(bundle, brought):
-    for name in ("bundle.partial", "bundle.old"):
+    for name in (".offline.partial", ".offline.old"):
         (brought.parent / name).mkdir()
         (brought.parent / name / "left").write_text("")
     load.load(bundle, PLACE, brought)
-    assert os.listdir(brought.parent) == ["bundle"]
+    assert os.listdir(brought.parent) == [".offline"]
 
 
 def test_an_interrupted_load_leaves_what_was_there(bundle, brought, monkeypatch):
@@ -216,7 +216,7 @@ def test_an_interrupted_load_leaves_what_was_there(bundle, brought, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         load.load(bundle, PLACE, brought)
     assert laid(brought) == {"earlier": b""}
-    assert os.listdir(brought.parent) == ["bundle"]
+    assert os.listdir(brought.parent) == [".offline"]
 
 
 def test_a_file_that_is_there_is_not_written_over(bundle):

@@ -47,8 +47,8 @@ def tools(machine):
 
 
 def bring(machine, lock):
-    (machine.path / "bundle" / "wheels").mkdir(parents=True)
-    (machine.path / "bundle" / "requirements.lock").write_text(lock)
+    (machine.path / ".offline" / "wheels").mkdir(parents=True)
+    (machine.path / ".offline" / "requirements.lock").write_text(lock)
 
 
 INDEX = [
@@ -61,10 +61,10 @@ INDEX = [
 def test_tools_of_a_bundle_are_installed_without_asking_an_index(machine):
     bring(machine, "")
     assert tools(machine) == [
-        "pip install --quiet --disable-pip-version-check --no-index --find-links bundle/wheels"
+        "pip install --quiet --disable-pip-version-check --no-index --find-links .offline/wheels"
         " uv==0.13.9",
         "uv --no-config pip install --quiet --python .venv --require-hashes --no-index"
-        " --find-links bundle/wheels --requirement requirements.lock",
+        " --find-links .offline/wheels --requirement requirements.lock",
     ]
 
 
@@ -80,7 +80,7 @@ def test_without_a_bundle_tools_are_fetched(machine):
 @pytest.mark.parametrize(
     ("brought", "asked"),
     [
-        ("lab-node-1a2b.tar.gz", ["docker load --quiet --input ../bundle/lab-node-1a2b.tar.gz"]),
+        ("lab-node-1a2b.tar.gz", ["docker load --quiet --input ../.offline/lab-node-1a2b.tar.gz"]),
         (
             "lab-node-3c4d.tar.gz",
             [
@@ -92,7 +92,7 @@ def test_without_a_bundle_tools_are_fetched(machine):
 )
 def test_the_node_image_of_a_bundle_is_loaded_and_no_other(machine, brought, asked):
     bring(machine, "")
-    (machine.path / "bundle" / brought).write_text("")
+    (machine.path / ".offline" / brought).write_text("")
     machine.has("docker", "exit 0")
     done = subprocess.run(
         (machine.path / "provision" / "node-image.sh", "lab-node:1a2b"),

@@ -72,7 +72,11 @@ def test_an_empty_builder_is_given_all_of_it_once(brought, capsys):
 def test_a_builder_keeps_the_cache_that_it_has_and_that_is_said(brought, capsys, seeded):
     node = Builder(seeded=seeded)
     seed(node, brought)
-    said = f"ubuntu1   keeps the cache that it has; that of {brought} is not brought\n"
+    said = (
+        f"ubuntu1   the builder keeps the cache that it has; to have that of {brought} instead:"
+        " `vagrant ssh ubuntu1 -c 'sudo systemctl stop lab-builder"
+        " && sudo find /var/cache/lab/builder -mindepth 1 -delete'`\n"
+    )
     assert (node.received, node.seeded) == (b"", seeded)
     assert capsys.readouterr().err.endswith(said)
 
