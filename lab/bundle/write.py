@@ -106,9 +106,10 @@ def _add_wheels(writer: archive.Writer) -> None:
 
 
 def _add_node_image(writer: archive.Writer) -> None:
-    """With the base that it lies upon, under its own name: the builder is lent that."""
+    """With the base that it lies upon under its own name, if it is there: the builder is lent it."""
     image = node_image()
-    saving = subprocess.Popen(("docker", "save", image, BASE), stdout=subprocess.PIPE)
+    saved = (image, BASE) if _image_bytes(BASE) else (image,)
+    saving = subprocess.Popen(("docker", "save", *saved), stdout=subprocess.PIPE)
     with (
         saving,
         writer.member(f"{image.replace(':', '-')}.tar.gz") as sink,
@@ -118,4 +119,4 @@ def _add_node_image(writer: archive.Writer) -> None:
         for part in iter(partial(saving.stdout.read, archive.CHUNK), b""):
             packed.write(part)
     if saving.returncode != 0:
-        raise LabError(f"`docker save {image} {BASE}` ended with {saving.returncode}: see above")
+        raise LabError(f"`docker save {image}` ended with {saving.returncode}: see above")
