@@ -106,7 +106,7 @@ def _add_wheels(writer: archive.Writer) -> None:
 
 
 def _add_node_image(writer: archive.Writer) -> None:
-    """With the base that it lies upon under its own name, if it is there: the builder is lent it."""
+    """With the base that it lies upon, if that is there: the builder is lent it."""
     image = node_image()
     saved = (image, BASE) if _image_bytes(BASE) else (image,)
     saving = subprocess.Popen(("docker", "save", *saved), stdout=subprocess.PIPE)
