@@ -37,7 +37,10 @@ def layers():
     """The node image's, the uppermost first."""
     form = "{{.GraphDriver.Data.UpperDir}}:{{.GraphDriver.Data.LowerDir}}"
     asked = ("docker", "image", "inspect", "--format", form, node_image())
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if said.returncode != 0:
+        pytest.skip("this machine has no node image: its lab is of virtual machines")
+    return said.stdout.strip()
 
 
 @pytest.fixture
