@@ -38,8 +38,9 @@ install_packages() { # folder
   local packages
   mapfile -t packages <node/packages
   packages+=("${PACKAGES[@]}")
-  # Of the modules only those that find a virtual machine's disk, as an emulated one unpacks them slowly. No profiles of
-  # programs that are not here: to load them takes it 50 s. Docker loads its own.
+  # Of the modules only those that find a virtual machine's disk (of libvirt's kind; then of VirtualBox's and plain
+  # qemu's), as an emulated one unpacks them slowly. No profiles of programs that are not here: to load them takes it 50 s.
+  # Docker loads its own.
   # shellcheck disable=SC2016  # mmdebstrap's hooks have a $1 of their own
   mmdebstrap --quiet --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
@@ -47,7 +48,7 @@ install_packages() { # folder
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --essential-hook='mkdir -p "$1"/etc/initramfs-tools/conf.d' \
     --essential-hook='echo MODULES=list >"$1"/etc/initramfs-tools/conf.d/lab' \
-    --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1"/etc/initramfs-tools/modules' \
+    --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 virtio_scsi ahci ata_piix sd_mod >"$1"/etc/initramfs-tools/modules' \
     --customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer grub-common' \
     --customize-hook='find "$1"/etc/apparmor.d -maxdepth 1 -type f -delete' \
     --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved' \

@@ -2,8 +2,9 @@
 # Makes this machine able to run the lab: packages, what the lab's provider needs (a Docker engine, or
 # libvirt), the Python tools in .venv.
 # Does nothing where nothing is missing.
-# usage: host.sh [test | test-vm | environment]
-#   test: also a browser; test-vm: Docker and what `make test-vm` takes; environment: .venv alone
+# usage: host.sh [test | test-vm | environment | wheels FOLDER]
+#   test: also a browser; test-vm: Docker and what `make test-vm` takes; environment: .venv alone;
+#   wheels: the Python tools as files, for machines without network
 set -euo pipefail
 "$(dirname "$0")/provider" bears
 [ -n "${LAB_OWN:-}" ] || exec "$(dirname "$0")/own" "$0" "$@"
@@ -54,7 +55,12 @@ missing_apart_packages() {
 missing_docker_packages() {
   docker_answers || has dockerd || printf '%s ' docker.io iptables
   has docker || printf '%s ' docker-cli
-  has mmdebstrap || printf '%s ' mmdebstrap debian-archive-keyring
+  has mmdebstrap || node_image_brought || printf '%s ' mmdebstrap debian-archive-keyring
+}
+
+# By a bundle: none has to be made.
+node_image_brought() {
+  [ -e ".offline/lab-node-$(provision/node-digest image).tar.gz" ]
 }
 
 missing_libvirt_packages() {
@@ -192,18 +198,31 @@ install_tools() {
   local sources said
   sources=$(pip_sources)
   mapfile -t sources <<<"$sources"
+  local found=()
+  ! cmp --silent .offline/requirements.lock requirements.lock || found=(--no-index --find-links .offline/wheels)
   # Not by way of env, whose arguments all users see: an index's address may hold a password.
   (
     export "${sources[@]}"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "${found[@]}" "uv==$UV_VERSION"
   )
-  .venv/bin/python -m uv --no-config pip install --quiet --python .venv --require-hashes \
+  .venv/bin/python -m uv --no-config pip install --quiet --python .venv --require-hashes "${found[@]}" \
     --requirement requirements.lock
   said=$({ .venv/bin/python -I -c 'import fabric, jinja2, mypy, pydantic, pytest, rich, ruff, yaml' &&
     .venv/bin/shellcheck --version; } 2>&1) ||
     fail "uv installed the Python tools, and not into .venv (${said##*$'\n'}): look for settings of uv in" \
       "the environment, and run \`provision/host.sh environment\` again"
   echo "$wanted" >.venv/requirements
+}
+
+# As files for this version of Python and this processor.
+download_tools() { # folder
+  local sources
+  sources=$(pip_sources)
+  mapfile -t sources <<<"$sources"
+  export "${sources[@]}"
+  local download=(.venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all:)
+  "${download[@]}" --dest "$1" "uv==$UV_VERSION"
+  "${download[@]}" --dest "$1" --require-hashes --requirement requirements.lock
 }
 
 # Settings of pip for its environment: of its files only where packages come from, and whom to trust
@@ -240,6 +259,10 @@ check_folder() {
 
 main() {
   check_folder
+  if [ "${1:-}" = wheels ]; then
+    download_tools "${2:?usage: host.sh wheels FOLDER}"
+    return
+  fi
   local provider
   case ${1:-} in
     environment) provider=none ;;

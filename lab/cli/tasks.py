@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fabric import Connection, task
@@ -15,9 +17,12 @@ from lab.backup import folder as folders
 from lab.backup import restore as restoring
 from lab.backup import verify as verified_backup
 from lab.balancers import balancers
+from lab.bundle import load as loading
+from lab.bundle import manifest as bundles
+from lab.bundle import write as writing
 from lab.cli.arguments import NameOrList
 from lab.config.modes import OVERLAY, of_one_node
-from lab.config.paths import FOLDER
+from lab.config.paths import FOLDER, LOADED
 from lab.config.topology import WebService, load
 from lab.context import NO_RELEASE, Lab
 from lab.databases.administrator import CHANGED, administrator_fits
@@ -38,6 +43,7 @@ from lab.engine.progress import phases, say
 from lab.engine.waits import elapsed
 from lab.errors import LabError
 from lab.lifecycle import boot
+from lab.lifecycle import box as boxes
 from lab.lifecycle import destroy as destruction
 from lab.matrix import compare as comparison
 from lab.matrix import ratios
@@ -410,6 +416,46 @@ def restore(context: Context, name: str = "", replace: bool = False) -> None:
         made = restoring.restore(lab, folder, replace=replace)
     say("lab", f"where the time went: {phases()}")
     say("lab", f"restored backup {made.name}")
+
+
+@task(
+    help={
+        "file": "what to write, below this folder or with its whole path; with --load: to read",
+        "load": "check the file, and have it at hand for `make up`",
+        "box": "a box of `fab box` that has to be in it, too",
+    }
+)
+def bundle(context: Context, file: str, load: bool = False, box: str = "") -> None:
+    """Write all that a lab needs where there is no network, or bring it in (--load)."""
+    path, chosen = _below_folder(file), _below_folder(box) if box else None
+    if load:
+        if chosen:
+            raise LabError("--box: not with --load: what is in the bundle is brought in")
+        known = loading.load(path, bundles.here())
+        say("bundle", f"{loading.told(known)}, in {LOADED}: `make up` takes it from there")
+        return
+    lab = Lab()
+    writing.require(lab, path, chosen)
+    with lab.changing("bundle"):
+        building.build_every(lab)
+        made = writing.write(lab, path, chosen)
+    say("lab", f"where the time went: {phases()}")
+    say("lab", f"{path}: {loading.told(made)}")
+
+
+def _below_folder(file: str) -> Path:
+    return Path(os.path.normpath(FOLDER / file))
+
+
+@task(
+    help={
+        "disk": f"also {boxes.DISK}, a disk for VirtualBox or plain qemu",
+        "emulated": "for machines without hardware virtualization",
+    }
+)
+def box(context: Context, disk: bool = False, emulated: bool = False) -> None:
+    """Make lab.box, a Vagrant box for libvirt, of Debian's packages (as root)."""
+    boxes.make(emulated=emulated, disk=disk)
 
 
 @task

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
+from lab.bundle.builder import seed
 from lab.config.paths import FOLDER, REPORTS, SSH_CONFIG
 from lab.context import Lab
 from lab.engine import memory
@@ -33,6 +34,9 @@ SOURCE = "/var/lib/lab/source"
 PUSHED = "/var/cache/lab/registry/docker"
 
 _sending = Lock()
+_starting = Lock()
+# The builders of which it is known what they begin with.
+_seeded: set[str] = set()
 
 
 def start_registry(lab: Lab, release: Release) -> None:
@@ -76,8 +80,15 @@ def built_lacks(lab: Lab, tags: dict[str, str]) -> dict[str, str]:
 
 
 def builder_docker(lab: Lab, *arguments: str) -> str:
-    """A command of the builder's own Docker daemon, which is started if it is not running."""
-    lab.builder.run("systemctl", "start", "lab-builder")
+    """A command of the builder's own Docker daemon, which is started if it is not running.
+
+    It begins with what a bundle has brought for it, if it has nothing yet.
+    """
+    with _starting:
+        if lab.topology.builder not in _seeded:
+            seed(lab.builder)
+            _seeded.add(lab.topology.builder)
+        lab.builder.run("systemctl", "start", "lab-builder")
     return lab.builder.run("docker", "--host", BUILDER_SOCKET, *arguments)
 
 
@@ -189,6 +200,16 @@ def push(lab: Lab, image: Image, tag: str) -> None:
     with work(lab.topology.builder, f"push {image.name}"):
         lab.builder.run("docker", "--host", BUILDER_SOCKET, "push", "--quiet", reference)
     say(lab.topology.builder, f"pushed {image.name}")
+
+
+def build_every(lab: Lab) -> None:
+    """Builds all images of the sources anew, the tests' too: what steps of theirs the builder's
+    cache has lost is there again."""
+    tags = images.tags()
+    send_sources(lab, tags)
+    wanted = [(images.IMAGES[name], tag) for name, tag in tags.items()]
+    wanted.append((images.TEST_IMAGE, images.tag(images.TEST_IMAGE)))
+    together({image.name: partial(build, lab, image, tag) for image, tag in wanted})
 
 
 def build_all(lab: Lab, tags: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ MILESTONES = re.compile(
     r"==> (\w+): (Creating|Starting container|Machine booted|Running provisioner: node)"
 )
 # What ours says meanwhile; all else that begins so is why it ends.
-OWN_MILESTONES = re.compile(r"lab: ((?:making|building|replacing|fetching) .*)")
+OWN_MILESTONES = re.compile(r"lab: ((?:making|building|loading|replacing|fetching) .*)")
 
 
 def boot(lab: Lab) -> None:

@@ -297,6 +297,8 @@ class World:
         monkeypatch.setattr(images, "tags", lambda: self.tags)
         monkeypatch.setattr(images, "copy", lambda *_: None)
         monkeypatch.setattr(building, "REPORTS", reports)
+        # Whatever bundle was brought in here.
+        monkeypatch.setattr(building, "seed", lambda _: None)
         monkeypatch.setattr(subprocess, "run", self._outside)
         monkeypatch.setattr(Client, "_ask", lambda _, request, __: self._ask(request))
 

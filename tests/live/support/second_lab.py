@@ -59,5 +59,6 @@ def free_subnet():
 
 
 def cloned(folder, to):
-    ignored = shutil.ignore_patterns(".git", ".lab", ".vagrant", ".venv", "__pycache__")
+    left = (".git", ".lab", ".offline", ".vagrant", ".venv", "__pycache__")
+    ignored = shutil.ignore_patterns(*left)
     return shutil.copytree(folder, to, ignore=ignored)

@@ -13,11 +13,14 @@ NOT_COPIED = (
     ".git",
     "backups",
     ".lab",
+    ".offline",
     ".vagrant",
     ".venv",
     "__pycache__",
     ".mypy_cache",
     ".ruff_cache",
+    "lab.box",
+    "lab.vmdk",
 )
 
 

@@ -101,6 +101,22 @@ def run(capsys, monkeypatch):
             )
             for flag in ("--mode=bridge", "--modes=overlay,bridge")
         ),
+        (
+            ("bundle", "--load", "x", "--box=lab.box"),
+            "lab: --box: not with --load: what is in the bundle is brought in",
+        ),
+        (
+            ("bundle", "nowhere/x"),
+            f"lab: {FOLDER}/nowhere/x: {FOLDER}/nowhere is no folder: make it, or name another",
+        ),
+        (
+            ("bundle", "README.md"),
+            f"lab: {FOLDER}/README.md: is there already: remove it, or name another file",
+        ),
+        (
+            ("bundle", "x", "--box=nowhere"),
+            f"lab: --box: {FOLDER}/nowhere is no file: `fab box` makes one",
+        ),
         (("diagram", "--into="), "lab: --into: '' should be a folder, such as docs/modes"),
         (("top", "--seconds=-1"), "lab: --seconds: '-1' should be a number from 0 to 86400"),
         (("-H", ONE, "up"), "lab: up: works on the whole lab: leave out -H"),
@@ -158,7 +174,9 @@ def test_every_task_has_one_line_of_help():
         "backup",
         "backups",
         "balance",
+        "box",
         "build",
+        "bundle",
         "deploy",
         "destroy",
         "diagram",
