@@ -57,7 +57,10 @@ def initialize(say: Say, wanted: Wanted) -> None:
         drop_default_admin(session, say)
         for keyspace in dict.fromkeys([wanted.keyspace, *(role.keyspace for role in wanted.roles)]):
             keep_keyspace(session, keyspace, wanted.replication, say)
-        keep_tables(session, wanted.keyspace, say)
+        new = keep_tables(session, wanted.keyspace, say)
+        agree(session)
+        if new:
+            note_all_owned(session, wanted.keyspace)
         for role in wanted.roles:
             keep_role(session, role, say)
 
@@ -113,6 +116,7 @@ def replicate_accounts(session: Session, replication: dict[str, str], say: Say) 
         say("keyspace system_auth: was replicated")
         return
     define(session, f"ALTER KEYSPACE system_auth WITH replication = {replication}")
+    agree(session)
     say("keyspace system_auth: replication set")
 
 
@@ -149,16 +153,21 @@ def keep_keyspace(session: Session, name: str, replication: dict[str, str], say:
         )
 
 
-def keep_tables(session: Session, keyspace: str, say: Say) -> None:
+def keep_tables(session: Session, keyspace: str, say: Say) -> bool:
+    """Whether there was none of them."""
     # Where this one is not there, no release has ever served.
     first = "posts"
     new = keep_table(session, keyspace, first, TABLES[first], say)
     for name, columns in (TABLES | MILESTONES).items():
         if name != first:
             keep_table(session, keyspace, name, columns, say)
-    if new:
-        statement = f"INSERT INTO {keyspace}.milestones (name) VALUES (%s)"  # noqa: S608
-        session.execute(statement, (ALL_OWNED,))
+    return new
+
+
+def note_all_owned(session: Session, keyspace: str) -> None:
+    """There are no posts that would have to be taken over."""
+    statement = f"INSERT INTO {keyspace}.milestones (name) VALUES (%s)"  # noqa: S608
+    session.execute(statement, (ALL_OWNED,))
 
 
 def keep_table(
@@ -221,7 +230,8 @@ def keep_permissions(session: Session, role: Role, say: Say) -> None:
 
 def opened(user: str, password: str) -> Session:
     connection = cluster(user, password, request_timeout=SCHEMA_TIMEOUT)
-    connection.max_schema_agreement_wait = SCHEMA_TIMEOUT
+    # Nodes learn of each other's schema by gossip, once a second: it is waited for once (agree).
+    connection.max_schema_agreement_wait = 0
     try:
         return connection.connect(wait_for_all_pools=True)
     except BaseException:
@@ -247,10 +257,18 @@ def can_log_in(user: str, password: str) -> bool:
 
 
 def define(session: Session, statement: str) -> None:
-    future = session.execute_async(statement)
-    future.result()
-    if not future.is_schema_agreed:
-        raise SetupFailed(f"the nodes did not agree on the schema within {SCHEMA_TIMEOUT:.0f} s")
+    """On the node that `agree` asks, which knows what was defined before."""
+    session.execute(statement, host=session.cluster.get_control_connection_host())
+
+
+def agree(session: Session) -> None:
+    """Returns once all nodes have the same schema."""
+    try:
+        session.cluster.refresh_schema_metadata(max_schema_agreement_wait=SCHEMA_TIMEOUT)
+    except DriverException as error:
+        raise SetupFailed(
+            f"the nodes did not agree on the schema within {SCHEMA_TIMEOUT:.0f} s: {error}"
+        ) from error
 
 
 def replication_of(session: Session, keyspace: str) -> dict[str, str] | None:
