@@ -70,10 +70,12 @@ def test_sshd_moves_in_a_container_alone_whatever_the_shell_says(machine, detect
     ("packages", "asked"), [("dpkg\napt\n", False), ("dpkg\nno-such-package\n", True)]
 )
 def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, asked):
-    (machine.root / "packages").write_text(packages)
     machine.has(apt_get=f'echo "$1" >> {machine.root}/asked')
-    text = PROVISIONER.replace("/tmp/lab-node/packages", str(machine.root / "packages"))
-    done = machine.run(f"{text}\ninstall_packages")
+    folder = machine.root / "lab-node"
+    folder.mkdir()
+    (folder / "packages").write_text(packages)
+    text = f"{PROVISIONER}\nUPLOADS={machine.root}\ninstall_packages"
+    done = machine.run(text)
     assert (done.returncode, done.stderr) == (0, "")
     log = machine.root / "asked"
     assert (log.read_text().split() if log.exists() else []) == ["update", "install"] * asked
@@ -90,7 +92,7 @@ def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, aske
     ids=["none", "the same", "one of them", "others"],
 )
 def test_authorities_are_trusted_and_the_others_left_as_they_are(machine, before, updated, bundle):
-    trusted, given = machine.root / "trusted", machine.root / "given"
+    trusted, given = machine.root / "trusted", machine.root / "lab-authorities"
     certificates = machine.etc / "ssl/certs"
     for folder in (trusted, given, certificates):
         folder.mkdir(parents=True)
@@ -102,11 +104,8 @@ def test_authorities_are_trusted_and_the_others_left_as_they_are(machine, before
         openssl=f'echo "$*" > {machine.root}/rehashed',
         update_ca_certificates=f"echo >{machine.root}/updated",
     )
-    places = {"/usr/local/share/ca-certificates": trusted, "/tmp/lab-authorities": given}
-    text = PROVISIONER
-    for place, folder in places.items():
-        text = text.replace(place, str(folder))
-    done = machine.run(f"{text}\ntrust_authorities")
+    text = PROVISIONER.replace("/usr/local/share/ca-certificates", str(trusted))
+    done = machine.run(f"{text}\nUPLOADS={machine.root}\ntrust_authorities")
     assert (done.returncode, done.stderr) == (0, "")
     assert (machine.root / "updated").exists() == updated
     assert (certificates / "ca-certificates.crt").read_text() == bundle
