@@ -134,9 +134,9 @@ install_files() {
   local given=$UPLOADS/lab-node
   install -m 0755 -t /usr/local/sbin "$given"/sbin/* "$given/files/lab-base-image"
   install -m 0644 -t /usr/local/lib/lab/lab_node "$given"/lab_node/*.py
-  install -m 0644 -t /etc/systemd/system "$given"/etc/systemd/system/*
-  install -m 0644 -t /etc/sysctl.d "$given"/etc/sysctl.d/*
-  is_own_host || install -D -m 0644 -t /etc/systemd/resolved.conf.d "$given"/etc/systemd/resolved.conf.d/*
+  install -m 0644 -t /etc/systemd/system "$given/etc/systemd/system"/*
+  install -m 0644 -t /etc/sysctl.d "$given/etc/sysctl.d"/*
+  is_own_host || install -D -m 0644 -t /etc/systemd/resolved.conf.d "$given/etc/systemd/resolved.conf.d"/*
 }
 
 # The programs that an earlier version of the lab had, and this one has not.

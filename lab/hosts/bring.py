@@ -8,20 +8,17 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from socket import gethostname
 
-from lab.config.paths import FOLDER, SSH_CONFIG
+from lab.config.paths import FOLDER
 from lab.config.ports import WEB_PORT
-from lab.config.topology import OWN_HOSTS, Topology
+from lab.config.topology import Topology
 from lab.engine.progress import go_on, say, together
 from lab.errors import LabError
-from lab.hosts import judge, settings, way
+from lab.hosts import judge, kept, way
 from lab.hosts.facts import Facts, facts
 from lab.hosts.judge import Self
 from lab.hosts.way import Host, Root
 from lab.machines import made
-from lab.machines.made import Machines, Made, MadeFrom
-from lab.secrets.private import write
 
 PROVISION = FOLDER / "provision"
 AUTHORITIES = "/usr/local/share/ca-certificates"
@@ -36,29 +33,6 @@ REMOVE = ("/var/lib/lab/brought/brought", "remove")
 HELD_SECONDS = 20
 
 Answers = tuple[dict[str, Facts], list[str]]
-
-
-def hosts(topology: Topology) -> tuple[Host, ...]:
-    """The hosts that lab.yml names."""
-    return tuple(
-        Host(name, node.ssh or "", node.port or 22, way.key_file(node.key))
-        for name, node in topology.settings.nodes.items()
-    )
-
-
-def hosts_of(machines: Machines) -> tuple[Host, ...]:
-    """Those that have been made nodes of a lab, or were about to be."""
-    return tuple(
-        Host(node, one.name, one.port or 22, one.key or "")
-        for node, one in machines.machines.items()
-    )
-
-
-def itself(topology: Topology) -> Self:
-    """This lab, as its hosts know it."""
-    public = settings.KEY.with_suffix(".pub")
-    key = public.read_text().split()[1] if public.exists() else ""
-    return Self(topology.name, str(FOLDER), gethostname(), key)
 
 
 def look(topology: Topology, asked: Iterable[Host]) -> Answers:
@@ -114,14 +88,15 @@ def _refused(host: Host, root: Root) -> str:
     try:
         way.ask(host, ("true",), root)
     except LabError as error:
-        return f"{error}: sudo does not take that password there, or lets that user do nothing"
+        last = str(error).rpartition("|")[2].strip()
+        return f"{host}: sudo does not take that password, or lets that user do nothing ({last})"
     return ""
 
 
 def _require_no_docker(
     topology: Topology, found: Mapping[str, Facts], known: Mapping[str, Root]
 ) -> None:
-    asked = [h for h in hosts(topology) if found[h.node].docker and not found[h.node].owner]
+    asked = [h for h in kept.named(topology) if found[h.node].docker and not found[h.node].owner]
     told = together(
         {h.node: partial(way.ask, h, way.script("docker.sh"), known[h.node]) for h in asked}
     )
@@ -131,7 +106,7 @@ def _require_no_docker(
 def _require_same_hosts(topology: Topology, own: Self, found: Mapping[str, Facts]) -> None:
     """Raises LabError where lab.yml leads elsewhere than to the hosts that the lab is on."""
     try:
-        before = hosts_of(made.load(topology.name))
+        before = kept.known(topology.name)
     except LabError:
         return
     for host in before:
@@ -142,7 +117,7 @@ def _require_same_hosts(topology: Topology, own: Self, found: Mapping[str, Facts
                 f" its data over), `{host.typed} sudo {' '.join(REMOVE)}`, and only then take it"
                 f" out of nodes and of .lab/{made.FILE.name}"
             )
-        wanted = next(one for one in hosts(topology) if one.node == host.node)
+        wanted = next(one for one in kept.named(topology) if one.node == host.node)
         if wanted.known_as != host.known_as and not own.has(found[host.node].owner):
             raise LabError(
                 f"lab.yml: nodes.{host.node}.ssh: {wanted.target!r} is another host than the lab's"
@@ -179,7 +154,7 @@ def require_moving_address(
 
 
 def _of(topology: Topology, name: str) -> Host:
-    return next(host for host in hosts(topology) if host.node == name)
+    return next(host for host in kept.named(topology) if host.node == name)
 
 
 def bring(topology: Topology, digest: str, *, replace: bool) -> None:
@@ -188,7 +163,8 @@ def bring(topology: Topology, digest: str, *, replace: bool) -> None:
 
     digest: what they are provisioned with; replace: another lab's hosts may be taken from it.
     """
-    own, asked = itself(topology), hosts(topology)
+    kept.require_route(topology)
+    own, asked = kept.itself(topology), kept.named(topology)
     say("lab", f"looking at {len(asked)} hosts")
     found, silent = look(topology, asked)
     require(
@@ -209,47 +185,22 @@ def bring(topology: Topology, digest: str, *, replace: bool) -> None:
         require([*silent, *judge.refusals(topology, found, own)])
     if not any(facts.owner for facts in found.values()):
         require_moving_address(topology, found, known)
-    _write_down(topology, asked, found)
+    kept.write_down(topology, found)
     together({h.node: partial(_provision, topology, h, known[h.node], digest) for h in asked})
 
 
 def again(topology: Topology, nodes: Iterable[str], digest: str) -> None:
     """Provisions nodes with what has changed."""
-    asked = [host for host in hosts(topology) if host.node in tuple(nodes)]
+    asked = [host for host in kept.named(topology) if host.node in tuple(nodes)]
     found, silent = look(topology, asked)
-    require([*silent, *judge.refusals(topology, found, itself(topology))])
+    require([*silent, *judge.refusals(topology, found, kept.itself(topology))])
     known = roots(asked, found)
     together({h.node: partial(_provision, topology, h, known[h.node], digest) for h in asked})
 
 
-def _write_down(topology: Topology, asked: tuple[Host, ...], found: Mapping[str, Facts]) -> None:
-    """Before they are made nodes: whoever is cut off meanwhile knows where to go on."""
-    machines = {h.node: Made(name=h.target, volumes=(), port=h.port, key=h.key) for h in asked}
-    made.write(
-        Machines(
-            name=topology.name,
-            provider=OWN_HOSTS,
-            made_from=MadeFrom(
-                subnet=str(topology.subnet),
-                builder=topology.builder,
-                nodes=topology.settings.nodes,
-                machines=topology.settings.machines,
-                image="",
-            ),
-            machines=machines,
-        )
-    )
-    keys = {node: facts.keys for node, facts in found.items()}
-    write(settings.KNOWN_HOSTS, settings.known_hosts(asked, keys))
-    write(SSH_CONFIG, settings.ssh_config(asked))
-    if not settings.KEY.exists():
-        command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", topology.name)
-        subprocess.run((*command, "-f", str(settings.KEY)), check=True, capture_output=True)
-
-
 def _provision(topology: Topology, host: Host, root: Root, digest: str) -> None:
     go_on()
-    own = itself(topology)
+    own = kept.itself(topology)
     environment = {
         "LAB_ADDRESS": topology.address(host.node),
         "LAB_HOSTS": ",".join(f"{one.address}={one.name}" for one in topology.nodes),
@@ -271,7 +222,7 @@ def _archive() -> bytes:
         *("--transform", "s,^node$,lab-node,", "--transform", "s,^node/,lab-node/,"),
         *("--transform", "s,^[^/]*[.]crt$,lab-authorities/&,"),
         *("--directory", str(PROVISION), "node", "node.sh"),
-        *("--directory", str(settings.KEY.parent), f"{settings.KEY.name}.pub"),
+        *("--directory", str(kept.KEY.parent), f"{kept.KEY.name}.pub"),
         *(("--directory", AUTHORITIES, *authorities) if authorities else ()),
     )
     return subprocess.run(command, check=True, capture_output=True).stdout
@@ -287,11 +238,11 @@ def remove(topology: Topology) -> None:
     Raises LabError, once all others are done, with a line for each host of which it could not be
     taken: what leads there is kept.
     """
-    own = itself(topology)
+    own = kept.itself(topology)
     try:
-        asked = hosts_of(made.load(topology.name))
+        asked = kept.known(topology.name)
     except LabError:
-        asked = hosts(topology)
+        asked = kept.named(topology)
     found, silent = look(topology, asked)
     foreign = [
         f"{host}: {judge.of_another_lab(owner)}"

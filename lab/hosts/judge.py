@@ -93,7 +93,9 @@ def _of_the_machine(topology: Topology, node: str, facts: Facts) -> Iterator[str
 def _of_its_place(topology: Topology, node: str, facts: Facts) -> Iterator[str]:
     address, subnet = IPv4Address(topology.address(node)), topology.subnet
     holding = [one for one in facts.addresses if one.ip == address]
-    if not holding:
+    if not facts.addresses:
+        yield "has no `ip` to tell its addresses: install iproute2 there"
+    elif not holding:
         known = ", ".join(str(one) for one in facts.addresses if not one.is_loopback) or "none"
         yield (
             f"has not the address {address} that lab.yml gives it (nodes.{node}.host, subnet), but"

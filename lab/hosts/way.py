@@ -8,7 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
@@ -16,6 +16,7 @@ from lab.config.paths import FOLDER
 from lab.errors import LabError
 from lab.hosts.facts import Sudo
 
+PORT = 22
 CONNECT_SECONDS = 10
 SCRIPTS = FOLDER / "provision" / "hosts"
 # Wherever HOME is, whoever this program runs as; the system's own are asked, too.
@@ -42,12 +43,12 @@ class Host:
     @property
     def known_as(self) -> str:
         """What files of known hosts call it."""
-        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
+        return self.address if self.port == PORT else f"[{self.address}]:{self.port}"
 
     @property
     def typed(self) -> str:
         """ssh, as a person would type it."""
-        port = f"-p {self.port} " if self.port != 22 else ""
+        port = f"-p {self.port} " if self.port != PORT else ""
         key = f"-i {shlex.quote(self.key)} " if self.key else ""
         return f"ssh {port}{key}{self.target}"
 
@@ -57,7 +58,7 @@ class Root:
     """How to be root on a host. password: sudo's, if it asks for one."""
 
     sudo: Sudo
-    password: str = ""
+    password: str = field(default="", repr=False)
 
     def command(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         match self.sudo:

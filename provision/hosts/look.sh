@@ -65,7 +65,6 @@ answer() { # address
 main() {
   part system cat /etc/os-release
   part architecture uname -m
-  part hostname hostname
   part init init
   part memory memory
   part disk df --output=avail --block-size=1M /var/lib
