@@ -103,7 +103,7 @@ def _require_no_docker(
     require(line for node in told for line in judge.of_docker(topology, node, told[node]))
 
 
-def _require_same_hosts(topology: Topology, own: Self, found: Mapping[str, Facts]) -> None:
+def require_same_hosts(topology: Topology, own: Self, found: Mapping[str, Facts]) -> None:
     """Raises LabError where lab.yml leads elsewhere than to the hosts that the lab is on."""
     try:
         before = kept.known(topology.name)
@@ -174,7 +174,7 @@ def bring(topology: Topology, digest: str, *, replace: bool) -> None:
             *judge.of_architectures(topology, found),
         ]
     )
-    _require_same_hosts(topology, own, found)
+    require_same_hosts(topology, own, found)
     known = roots(asked, found)
     _require_no_docker(topology, found, known)
     others = [host for host in asked if (o := found[host.node].owner) and not own.has(o)]

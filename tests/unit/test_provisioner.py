@@ -234,3 +234,43 @@ def test_systemd_has_the_firewall_wait_and_docker_with_it():
     assert "Type=oneshot" in lines
     assert not [line for line in lines if line.startswith("Timeout")]
     assert {"Before=docker.service", "RequiredBy=docker.service"} <= set(lines)
+
+
+def test_a_host_of_one_s_own_keeps_its_sshd_and_its_resolver(machine):
+    brought = machine.root / "brought"
+    brought.touch()
+    machine.has(
+        systemd_detect_virt="exit 0",
+        systemctl=f'echo "$*" >>{machine.root}/asked',
+    )
+    done = machine.run(f"{PROVISIONER}\nBROUGHT={brought}\nbind_ssh\nquiet_resolver")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list((machine.etc / "ssh/sshd_config.d").iterdir())
+    assert not (machine.root / "asked").exists()
+
+
+# As Debian's docker.io has it.
+DOCKERD = "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS"
+NAMED = f"""\
+[Service]
+ExecStart=
+ExecStart=/usr/bin/unshare --uts /bin/sh -c 'hostname "$$0" && exec "$$@"' ubuntu1 {DOCKERD}
+"""
+
+
+def test_docker_calls_a_host_what_the_lab_does_and_nobody_else(machine):
+    # With what the lab has added itself, the second time.
+    unit = machine.etc / "systemd/system/docker.service.d/lab-name.conf"
+    machine.has(
+        systemctl=f"""[ "$1" != cat ] || {{ echo '[Service]'; echo 'ExecStart={DOCKERD}'
+cat {unit} 2>/dev/null; true; }}"""
+    )
+    text = (
+        f"{PROVISIONER}\nHOSTNAME=rack7 LAB_NODE=ubuntu1 name_docker && echo changed || echo kept"
+    )
+    assert [machine.run(text).stdout for _ in range(2)] == ["changed\n", "kept\n"]
+    assert unit.read_text() == NAMED
+    unit.unlink()
+    same = text.replace("HOSTNAME=rack7", "HOSTNAME=ubuntu1")
+    assert machine.run(same).stdout == "kept\n"
+    assert not unit.exists()

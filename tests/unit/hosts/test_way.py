@@ -1,15 +1,20 @@
 """The way to a host: why there is none, and what is kept of the one that was checked."""
 
+import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from lab.config import topology
 from lab.config.paths import FOLDER
+from lab.context import Lab
 from lab.errors import LabError
 from lab.hosts import bring, kept, way
+from lab.hosts.facts import Owner
 from lab.hosts.way import Host, Root
-from lab.machines import made
+from lab.lifecycle import boot
+from lab.machines import made, ssh_settings
 from lab.machines.typed import for_own_hosts
 from tests.unit.delivered import TEXT
 from tests.unit.hosts.own_lab import own_lab
@@ -195,3 +200,85 @@ ADVICE = [
 def test_advice_for_vagrant_s_machines_is_told_for_hosts(said, instead):
     assert for_own_hosts(said).startswith(instead)
     assert "vagrant" not in for_own_hosts(said)
+
+
+DEFAULT = "default via 10.0.0.1 dev eth0"
+ROUTES = [
+    (f"{DEFAULT}\n192.168.56.0/24 dev eth1 proto kernel scope link src 192.168.56.1\n", True),
+    (f"{DEFAULT}\n192.168.0.0/16 via 10.8.0.1 dev tun0\n", True),
+    (f"{DEFAULT}\n", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("routes", "leads"), ROUTES)
+def test_nothing_is_sent_where_the_default_route_alone_leads(monkeypatch, tmp_path, routes, leads):
+    program = tmp_path / "ip"
+    program.write_text(f"#!/bin/sh\ncat <<'E'\n{routes}E\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    if leads:
+        kept.require_route(LAB)
+        return
+    with pytest.raises(LabError) as error:
+        kept.require_route(LAB)
+    assert str(error.value) == (
+        "lab.yml: subnet: no route of this machine leads to 192.168.56.0/24 but the default one:"
+        " run this in that network, or add a route (`ip route add 192.168.56.0/24 via ROUTER`)"
+    )
+
+
+def test_a_lab_is_not_up_before_it_was_brought_to_its_hosts(folder):
+    with pytest.raises(LabError) as error:
+        kept.require_up(LAB)
+    assert str(error.value) == "the lab 'lab' is not up: run `make up`"
+
+
+def test_a_lab_does_not_change_its_provider(folder, monkeypatch):
+    monkeypatch.setattr(ssh_settings, "known_to_vagrant", lambda: True)
+    with pytest.raises(LabError) as error:
+        boot.boot(Lab(LAB))
+    assert str(error.value) == (
+        "lab.yml: machines.provider: ssh: this folder has machines of Vagrant's: leave it out and"
+        " `make destroy` first, or use another clone"
+    )
+    kept.write_down(LAB, dict.fromkeys(LAB.names, FACTS))
+    with pytest.raises(LabError) as error:
+        boot.boot(Lab(topology.load(TEXT, {})))
+    assert str(error.value) == (
+        "lab.yml: machines.provider: missing: the lab 'lab' is on hosts of your own: put ssh back,"
+        " or `make destroy` first"
+    )
+
+
+@pytest.mark.parametrize(
+    ("replaced", "line"),
+    [
+        (("admin@192.168.56.12", "admin@192.168.56.92"), "lab.yml: nodes.ubuntu2.ssh: 'admin@192"),
+        (("192.168.56.12", "192.168.56.12, port: 23"), "lab.yml: nodes.ubuntu2.ssh: 'admin@192"),
+        # By another name or user, and the same host.
+        (("admin@192.168.56.11", "root@web3"), ""),
+    ],
+)
+def test_lab_yml_leads_to_the_hosts_that_the_lab_is_on(folder, replaced, line):
+    kept.write_down(LAB, dict.fromkeys(LAB.names, FACTS))
+    other = topology.load(own_lab(TEXT).replace(*replaced), {})
+    mine = Owner("lab", "", "", kept.itself(LAB).key, "")
+    found = {node: replace(FACTS, owner=None) for node in LAB.names}
+    found["ubuntu1"] = replace(FACTS, owner=mine)
+    if not line:
+        bring.require_same_hosts(other, kept.itself(LAB), found)
+        return
+    with pytest.raises(LabError) as error:
+        bring.require_same_hosts(other, kept.itself(LAB), found)
+    assert str(error.value).startswith(line)
+
+
+def test_a_host_that_lab_yml_no_longer_names_is_not_left_behind(folder):
+    kept.write_down(LAB, dict.fromkeys(LAB.names, FACTS))
+    text = own_lab(TEXT).replace("ubuntu4", "other4")
+    with pytest.raises(LabError) as error:
+        bring.require_same_hosts(topology.load(text, {}), kept.itself(LAB), {})
+    assert str(error.value).startswith(
+        "lab.yml: nodes: ubuntu4 is a node of the lab and not named any more: put it back, take it"
+    )
