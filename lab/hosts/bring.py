@@ -253,7 +253,7 @@ def remove(topology: Topology) -> None:
     left = [host for host in asked if host.node in found and found[host.node].owner]
     _remove(left, roots(left, found))
     require(
-        f"{line}; the lab is still there: `make destroy` again once it answers" for line in silent
+        f"{line}; what it has of the lab stays until `make destroy` reaches it" for line in silent
     )
 
 

@@ -247,6 +247,7 @@ OWN = "machines: {provider: ssh}\n"
         (f"machines: {{cpus: 2}}\n# {OWN}", "virtualbox"),
         ("machines:\n  cpus: 2\nother:\n  provider: ssh\n", "virtualbox"),
         ("machines: {box: ssh}\n", "virtualbox"),
+        ("machines:\n  cpus: 2\n  # provider: ssh\n", "virtualbox"),
     ],
 )
 def test_hosts_of_one_s_own_are_no_provider_s(machine, text, provider):
