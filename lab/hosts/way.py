@@ -175,6 +175,8 @@ def why(host: Host, status: int, said: str) -> str:
     """Why a command there failed, in a line, with what to do."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = lines[-1] if lines else f"ended with {status}"
+    if status == SSH_FAILED and last.startswith("lab: "):
+        return f"{host}: was cut off after `{last.removeprefix('lab: ')}`: run it again"
     if status != SSH_FAILED:
         own = [line.removeprefix("lab: ") for line in lines if line.startswith("lab: ")]
         return f"{host}: {own[-1] if own else ' | '.join(lines[-4:]) or last}"

@@ -7,14 +7,14 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 # Logs, caches, lists of packages and of when what was done; the system's copies of its last user database.
 PASSING=(/proc /sys /dev /run /tmp /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg /var/lib/systemd
   /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock /etc/.updated /var/.updated
-  # That sudo has warned somebody once; what was loaded by whom last.
-  /var/lib/sudo /etc/ld.so.cache /var/lib/ucf /var/lib/update-notifier)
+  # What sudo notes of who used it; what is made of the libraries that there are.
+  /var/lib/sudo /home/admin/.sudo_as_admin_successful /etc/ld.so.cache)
 
 files() {
   local path leave=()
   for path in "${PASSING[@]}"; do leave+=(-path "$path" -prune -o); done
-  find / "${leave[@]}" -type f -printf 'file %m %U:%G %p ' -exec sh -c 'sha256sum < "$1"' sh {} \; \
-    -o "${leave[@]}" -type l -printf 'link %p %l\n' -o "${leave[@]}" -type d -printf 'folder %m %U:%G %p\n'
+  find / "${leave[@]}" -type l -printf 'link %p %l\n' -o -printf '%y %m %U:%G %p\n'
+  find / "${leave[@]}" -type f -print0 | xargs --null sha256sum
 }
 
 kernel() {

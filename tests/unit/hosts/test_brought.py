@@ -94,7 +94,7 @@ def installed(*names):
 
 
 def test_what_apt_installed_is_brought_and_what_came_between_is_not(host):
-    host.has(dpkg_query=installed("bash", "python3"))
+    host.has(dpkg="exit 0", dpkg_query=installed("bash", "python3"))
     (host.account / "packages").write_text("")
     host.run("installing")
     # Cut off, and run again with something more.
@@ -112,9 +112,12 @@ def test_what_apt_installed_is_brought_and_what_came_between_is_not(host):
 
 
 def test_a_package_that_something_needs_since_is_kept_and_named(host):
-    (host.account / "packages").write_text("curl\ndocker.io\nlibcurl4\nrunc\n")
+    (host.account / "packages").write_text("curl\ndocker.io\nhalf\nlibcurl4\nrunc\ntini\n")
+    (host.account / "present").write_text("bash\ntini\n")
     host.has(
-        dpkg_query=installed("bash", "curl", "docker.io", "htop", "libcurl4", "theirs"),
+        dpkg="exit 0",
+        dpkg_query=installed("bash", "curl", "docker.io", "htop", "libcurl4", "theirs", "tini")
+        + "; printf '%s\\n' 'half half-installed' 'runc not-installed'",
         apt_get=f"""case "$*" in
 "--simulate purge "*curl*) printf 'Purg curl [8]\\nRemv theirs [1]\\n' ;;
 "--simulate purge "*) printf 'Purg docker.io [26]\\n' ;;
@@ -124,13 +127,19 @@ esac""",
     )
     said = host.run("purge_packages")
     assert said == "lab: kept for theirs, which needs it: curl libcurl4\n"
-    purged = (host.root / "purged").read_text()
-    assert purged.endswith("--quiet=2 docker.io\n")
+    options = "--option DPkg::Lock::Timeout=600 --yes --quiet=2"
+    assert (host.root / "purged").read_text().splitlines() == [
+        f"remove {options} tini",
+        f"purge {options} docker.io half",
+        # They are all still there.
+        f"purge {options} docker.io half",
+    ]
 
 
 def test_nothing_is_purged_where_nothing_was_brought(host):
     (host.account / "packages").write_text("")
-    host.has(dpkg_query=installed("bash"), apt_get=f"echo >>{host.root}/purged")
+    (host.account / "present").write_text("bash\n")
+    host.has(dpkg="exit 0", dpkg_query=installed("bash"), apt_get=f"echo >>{host.root}/purged")
     host.run("purge_packages")
     assert not (host.root / "purged").exists()
 

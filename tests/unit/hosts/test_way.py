@@ -73,6 +73,12 @@ WHYS = [
         "E: Unable to locate package docker.io\nlab: the address is missing\n",
         "ubuntu1 (admin@192.168.56.11): the address is missing",
     ),
+    (
+        HOST,
+        255,
+        "lab: installing packages\nlab: removing packages\n",
+        "ubuntu1 (admin@192.168.56.11): was cut off after `removing packages`: run it again",
+    ),
     (HOST, 127, "bash: tar: command not found\n", "ubuntu1 (admin@192.168.56.11): bash: tar:"),
     (HOST, 137, "", "ubuntu1 (admin@192.168.56.11): ended with 137"),
 ]
