@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -116,8 +117,11 @@ def write_lab(*replaced):
     (CLONE / "lab.yml").write_text(text)
 
 
-def fab(*arguments, home=HOME):
-    """Exit status, what it says, how often it asked for a password; at a terminal of its own."""
+def fab(*arguments, home=HOME, until=None):
+    """Exit status, what it says, how often it asked for a password; at a terminal of its own.
+
+    until: what it is killed after.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -141,6 +145,8 @@ def fab(*arguments, home=HOME):
         if not part:
             break
         said += part
+        if until and until.encode() in said:
+            os.killpg(process, signal.SIGKILL)
         if said.count(b"Password of sudo on ") > asked:
             asked += 1
             # Once the terminal no longer shows what is typed.

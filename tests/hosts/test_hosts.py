@@ -67,6 +67,13 @@ HAS = [
 ]
 
 
+def assert_as_they_were(hosts):
+    for host, before in hosts.items():
+        after = snapshot(host)
+        assert sorted(set(before) - set(after)) == [], host
+        assert sorted(set(after) - set(before)) == [], host
+
+
 def last_line(text):
     return text.strip().splitlines()[-1]
 
@@ -142,6 +149,18 @@ def test_a_host_is_the_one_that_is_known(hosts, tmp_path, change, line):
     assert last_line(said).startswith(f"lab: {line}")
 
 
+def test_of_an_up_that_was_killed_nothing_is_left(hosts):
+    status, _, _ = fab("up", until="installing packages")
+    assert status < 0
+    on(
+        "hosts-2",
+        "sleep 3; pkill -KILL -f given/node.sh; pkill -KILL apt-get; pkill -KILL dpkg; true",
+    )
+    status, said, asked = fab("destroy")
+    assert (status, asked) == (0, 1), said[-3000:]
+    assert_as_they_were(hosts)
+
+
 def test_up_makes_a_verified_lab_and_asks_for_the_password_once(hosts):
     status, said, asked = fab("up")
     assert (status, asked) == (0, 1), said[-3000:]
@@ -215,10 +234,7 @@ def test_destroying_takes_away_what_was_brought_and_nothing_else(hosts):
     status, said, asked = fab("destroy")
     assert (status, asked) == (0, 1), said[-3000:]
     on("hosts-1", "sed -i '$d' /home/somebody/notes")
-    for host, before in hosts.items():
-        after = snapshot(host)
-        assert sorted(set(before) - set(after)) == [], host
-        assert sorted(set(after) - set(before)) == [], host
+    assert_as_they_were(hosts)
     left = {path.name for path in (CLONE / ".lab").iterdir()}
     assert left <= {"reports", "drill.lock"}
 
