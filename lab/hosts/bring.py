@@ -28,7 +28,7 @@ PATHS = (
     *("/usr/local/sbin/lab-*", "/etc/sysctl.d/lab.conf", "/etc/systemd/system/lab-*.service"),
     *("/etc/systemd/system/docker.service.d/lab-name.conf", "/etc/sudoers.d/lab-tasks"),
 )
-REMOVE = ("/var/lib/lab/brought/brought", "remove")
+REMOVE = ("bash", "/var/lib/lab/brought/brought", "remove")
 # Whoever is cut off leaves the address for no longer.
 HELD_SECONDS = 20
 

@@ -6,19 +6,18 @@ set -euo pipefail
 export LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 umask 022
 
-STATE=/var/lib/lab
-export LAB_UPLOADS=$STATE/given
+# Of what is cut off before the account of the host stands, nothing is left after its next start.
+export LAB_UPLOADS=/run/lab-given
 LOGIN=lab-tasks
 
 unpack() {
   rm -rf "$LAB_UPLOADS"
-  install -d -m 0755 "$STATE"
   install -d -m 0700 "$LAB_UPLOADS"
   tar --extract --no-same-owner --directory "$LAB_UPLOADS"
 }
 
 let_in() {
-  local home=$STATE/home
+  local home=/var/lib/lab/home
   getent passwd "$LOGIN" >/dev/null ||
     useradd --system --home-dir "$home" --create-home --shell /bin/bash --user-group "$LOGIN"
   install -d -m 0700 -o "$LOGIN" -g "$LOGIN" "$home" "$home/.ssh"
@@ -31,7 +30,7 @@ main() {
   exec 9>/run/lock/lab-node
   flock 9
   unpack
-  "$LAB_UPLOADS/lab-node/hosts/brought" record "$@"
+  bash "$LAB_UPLOADS/lab-node/hosts/brought" record "$@"
   bash "$LAB_UPLOADS/node.sh"
   let_in
   rm -rf "$LAB_UPLOADS"

@@ -78,7 +78,7 @@ main() {
   part replaced replaced "$1"
   part paths there "$2"
   part login getent passwd lab-tasks
-  part owner cat /var/lib/lab/owner
+  part owner cat /var/lib/lab/brought/owner
   part provisioned cat /etc/lab/address
   part reached reached "$3"
   echo "== end"

@@ -37,8 +37,8 @@ HAS = [
     ),
     (
         "hosts-1",
-        "mkdir /var/lib/lab; printf '%s\\n' lab /home/you/lab desk AAAA '2026-11-30 12:00:00'"
-        " > /var/lib/lab/owner",
+        "mkdir -p /var/lib/lab/brought; printf '%s\\n' lab /home/you/lab desk AAAA"
+        " '2026-11-30 12:00:00' > /var/lib/lab/brought/owner",
         "rm -r /var/lib/lab",
         "ubuntu1 (admin@192.168.83.11): is a node of the lab 'lab' of /home/you/lab on desk since"
         " 2026-11-30 12:00:00 UTC: use that, or take another host (LAB_REPLACE=yes replaces that"
@@ -154,7 +154,7 @@ def test_of_an_up_that_was_killed_nothing_is_left(hosts):
     assert status < 0
     on(
         "hosts-2",
-        "sleep 3; pkill -KILL -f given/node.sh; pkill -KILL apt-get; pkill -KILL dpkg; true",
+        "sleep 3; pkill -KILL -f lab-given/node.sh; pkill -KILL apt-get; pkill -KILL dpkg; true",
     )
     status, said, asked = fab("destroy")
     assert (status, asked) == (0, 1), said[-3000:]
