@@ -53,7 +53,9 @@ def _look(host: Host, command: tuple[str, ...]) -> Facts | str:
         told = way.ask(host, command)
     except LabError as error:
         return str(error)
-    return facts(told) or f"{host}: its answer is cut off: see `{host.typed}`"
+    if told_facts := facts(told):
+        return kept.as_seen_here(told_facts)
+    return f"{host}: its answer is cut off: see `{host.typed}`"
 
 
 def require(lines: Iterable[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from socket import gethostname
 
 from lab.config.paths import FOLDER, SSH_CONFIG
@@ -45,6 +47,20 @@ def itself(topology: Topology) -> Self:
     public = KEY.with_suffix(".pub")
     key = public.read_text().split()[1] if public.exists() else ""
     return Self(topology.name, str(FOLDER), gethostname(), key)
+
+
+def as_seen_here(facts: Facts) -> Facts:
+    """With another key where a host's lab is of a folder that is there and has a .lab of its own:
+    this one is a copy of that, login key and all, and has no lab yet."""
+    owner = facts.owner
+    if owner is None or owner.machine != gethostname():
+        return facts
+    key = Path(owner.folder) / ".lab" / KEY.name
+    if Path(owner.folder) == FOLDER or not key.exists():
+        return facts
+    if KEY.exists() and KEY.samefile(key):
+        return facts
+    return replace(facts, owner=replace(owner, key=""))
 
 
 def write_down(topology: Topology, found: Mapping[str, Facts]) -> None:

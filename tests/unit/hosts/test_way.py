@@ -188,6 +188,24 @@ def test_what_is_written_down_leads_back_to_the_same_hosts(folder):
     assert own.key == (folder / "login_key.pub").read_text().split()[1]
 
 
+def test_a_copy_of_a_folder_does_not_have_its_lab(folder, tmp_path):
+    kept.write_down(LAB, dict.fromkeys(LAB.names, FACTS))
+    own, original = kept.itself(LAB), tmp_path / "original"
+    owner = Owner("lab", str(original), own.machine, own.key, "")
+    facts = replace(FACTS, owner=owner)
+    # Renamed to be this one.
+    assert own.has(kept.as_seen_here(facts).owner)
+    (original / ".lab").mkdir(parents=True)
+    (original / ".lab" / "login_key").symlink_to(folder / "login_key")
+    # This one's .lab is a link to that one's, or the other way round.
+    assert own.has(kept.as_seen_here(facts).owner)
+    (original / ".lab" / "login_key").unlink()
+    (original / ".lab" / "login_key").write_text((folder / "login_key").read_text())
+    assert not own.has(kept.as_seen_here(facts).owner)
+    elsewhere = replace(facts, owner=replace(owner, machine="another"))
+    assert own.has(kept.as_seen_here(elsewhere).owner)
+
+
 ADVICE = [
     ("`vagrant ssh ubuntu1 -c 'sudo docker ps'`", "`ssh -F .lab/ssh_config ubuntu1 'sudo docker"),
     ("`vagrant ssh ubuntu1`, `fab doctor`", "`ssh -F .lab/ssh_config ubuntu1`, `fab doctor`"),
