@@ -16,6 +16,7 @@ from lab.config.topology import Topology
 from lab.engine.progress import interrupt, say, together
 from lab.engine.ssh import Node
 from lab.errors import LabError, user
+from lab.hosts import kept
 from lab.machines import ownership, ssh_settings
 from lab.plan import plans
 from lab.plan.modes import overlay
@@ -68,6 +69,10 @@ class Lab:
         While no lab is up, its addresses would be looked for beyond the default route, where
         something might even answer.
         """
+        if self.topology.own_hosts:
+            _require_readable()
+            kept.require_up(self.topology)
+            return
         ownership.require_own(self.topology.name)
         self._require_known()
         command = ("ip", "-4", "route", "get", self.topology.virtual_address)

@@ -34,7 +34,7 @@ missing_packages() { # provider, or none for .venv alone; test, test-vm or nothi
     docker) missing_docker_packages ;;
     libvirt) missing_libvirt_packages ;;
   esac
-  has vagrant || printf '%s ' vagrant
+  [ "$1" = ssh ] || has vagrant || printf '%s ' vagrant
   has wrk || printf '%s ' wrk
   has rsync || printf '%s ' rsync
   has ssh || printf '%s ' openssh-client

@@ -99,6 +99,8 @@ module Settings
     machines = settings['machines']
     return ['lab.yml: machines: should be a mapping such as {cpus: 2}'] unless machines.is_a?(Hash)
 
+    return of_own_hosts(machines['provider']) if machines.key?('provider')
+
     box, version, cpus = machines.values_at('box', 'version', 'cpus')
     found = (machines.keys - %w[box version cpus]).map { |key| "lab.yml: machines.#{key}: unknown key: remove it or correct its name" }
     found << "lab.yml: machines.box: #{box.inspect} should be a box's name" unless box.nil? || text?(box, BOX)
@@ -109,7 +111,15 @@ module Settings
     found
   end
 
+  # Hosts of one's own are no machines of Vagrant's; lab/config/topology.py has what else they need.
+  def self.of_own_hosts(provider)
+    return ["lab.yml: machines.provider: #{provider.inspect} should be ssh, or be left out"] unless provider == 'ssh'
+
+    ['lab.yml: machines.provider: ssh: these nodes are hosts of your own, and not Vagrant\'s: `make up`, `make destroy`, ' \
+     '`ssh -F .lab/ssh_config NODE`']
+  end
+
   def self.text?(value, pattern) = value.is_a?(String) && value.match?(pattern)
 
-  private_class_method :in_environment, :of_subnet, :of_nodes, :of_node, :of_hosts, :of_machines, :text?
+  private_class_method :in_environment, :of_subnet, :of_nodes, :of_node, :of_hosts, :of_machines, :of_own_hosts, :text?
 end

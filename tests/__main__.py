@@ -1,4 +1,5 @@
-"""Runs the project's tests: `python -m tests` (make test), `--check` (no lab), `--all`, `--vm`.
+"""Runs the project's tests: `python -m tests` (make test), `--check` (no lab), `--all`, `--vm`,
+`--hosts`.
 
 One pytest run per part, so that what needs no lab fails first and each part says its own result;
 at the end, how long each part took. Some begin at once, and are told of when it is their turn: the
@@ -53,6 +54,7 @@ VM = (
     (PYTHON, "-m", "tests.vm.prepare"),
     ("tests/vm/apart", str(RUN), *PYTEST, *VM_TESTS),
 )
+HOSTS = ((PYTHON, "-m", "pytest", "--quiet", "--exitfirst", "tests/hosts"),)
 
 
 @contextmanager
@@ -128,6 +130,7 @@ def main(arguments: list[str]) -> int:
         ("--check",): CHECKS,
         ("--all",): CHECKS + ALL,
         ("--vm",): VM,
+        ("--hosts",): HOSTS,
     }[tuple(arguments)]
     took: dict[str, float] = {}
     try:

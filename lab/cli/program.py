@@ -22,6 +22,8 @@ from paramiko import SSHConfig
 from lab.cli import tasks
 from lab.config.topology import load
 from lab.errors import LabError, outside
+from lab.machines.made import on_own_hosts
+from lab.machines.typed import for_own_hosts
 
 CTRL_C = 130
 LIST_FORMATS = ("flat", "nested", "json")
@@ -136,6 +138,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except OSError as error:
         status, line = status or 1, line or outside(error) or ""
+    if line and on_own_hosts(os.environ.get("LAB_NAME", "lab")):
+        line = for_own_hosts(line)
     if line:
         # Whoever reads neither standard output nor this has gone.
         with suppress(OSError):

@@ -45,6 +45,7 @@ from lab.errors import LabError
 from lab.lifecycle import boot
 from lab.lifecycle import box as boxes
 from lab.lifecycle import destroy as destruction
+from lab.machines.typed import for_own_hosts
 from lab.matrix import compare as comparison
 from lab.matrix import ratios
 from lab.matrix import run as matrices
@@ -267,9 +268,11 @@ def status(context: Context, json: bool = False) -> None:  # noqa: A002
 @task(help={"json": "one JSON object on standard output"})
 def doctor(context: Context, json: bool = False) -> None:  # noqa: A002
     """Find what is wrong, from the browser's side inwards; exit 0 only if nothing is."""
-    checks = examination.examine(Lab())
+    lab = Lab()
+    checks = examination.examine(lab)
     findings = diagnose(checks)
     told = _json(as_json(checks, findings)) if json else report(findings) or "all is well"
+    told = for_own_hosts(told) if lab.topology.own_hosts else told
     print(told, flush=True)
     if findings:
         names = ", ".join(finding.check for finding in findings)
@@ -350,6 +353,11 @@ def drill(
         width = max(map(len, known))
         print("\n".join(f"{one.name:<{width}}  {one.role} {one.what}" for one in known.values()))
         return
+    if name in drills.powerless(lab):
+        raise LabError(
+            f"drill: {name}: takes power over the machines, and of hosts of your own the lab has"
+            " none: see `fab drill --list` for the others"
+        )
     if name not in known.keys() | {"all", "soak"}:
         raise LabError(f"drill: {name!r} is no drill: see `fab drill --list`, or `all` or `soak`")
     length = _number("--minutes", minutes, 0, MOST_MINUTES)

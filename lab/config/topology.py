@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,7 +26,14 @@ PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 DOCKER_POOL = IPv4Network("10.199.0.0/16")
 
 # What a text is that has a pattern.
-PATTERNS = {"machines.box": "a box's name", "machines.version": "a box's version"}
+PATTERNS = {
+    "machines.box": "a box's name",
+    "machines.version": "a box's version",
+    "registry.address": "HOST:PORT",
+    "ssh": "USER@ADDRESS, such as admin@192.168.56.11",
+}
+# Hosts that are there already, reached by SSH. All other providers are Vagrant's.
+OWN_HOSTS = "ssh"
 
 # As a host's name, and short enough for the names that are made with it.
 NodeName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
@@ -36,6 +43,7 @@ NOT_NODES = re.compile(r"localhost|broadcasthost|ip6-.*")
 BOX = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 # MiB: 16 TiB, more than a machine has.
 MOST_MEMORY = 2**24
+LOGIN = r"^[a-z_][a-z0-9_.-]{0,31}@[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?$"
 HostNumber = Annotated[int, Field(ge=2, le=254)]
 LabName = re.compile(r"[a-z][a-z0-9-]{0,19}")
 # Networks that Docker makes itself.
@@ -57,18 +65,27 @@ class Record(BaseModel):
 
 
 class NodeSettings(Record):
-    """One machine. host: last octet of its address; memory: MiB."""
+    """One machine. host: last octet of its address; memory: MiB.
+
+    Of a host of one's own how to reach it: ssh: USER@ADDRESS; port; key: the private key's file,
+    without which those are tried that ssh itself finds.
+    """
 
     host: HostNumber
     memory: Annotated[int, Field(ge=1024, le=MOST_MEMORY)]
+    ssh: Annotated[str, Field(pattern=LOGIN)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    key: Annotated[str, Field(min_length=1)] | None = None
 
 
 class MachineSettings(Record):
     """What the virtual machines are made of, where lab.yml says it. cpus: cores of each.
 
     Without a box it is one of provision/virtual.rb's, without a version the newest.
+    provider: OWN_HOSTS, or else what the environment asks for, or what works.
     """
 
+    provider: Literal["ssh"] | None = None
     box: Annotated[str, Field(pattern=BOX)] | None = None
     version: Annotated[str, Field(pattern=r"^[0-9][0-9A-Za-z.-]{0,31}$")] | None = None
     cpus: Annotated[int, Field(ge=1, le=64)] | None = None
@@ -167,6 +184,12 @@ class Topology(Record):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.settings.nodes)
+
+    @property
+    def own_hosts(self) -> bool:
+        """Whether the nodes are hosts that were there before, and not Vagrant's machines."""
+        machines = self.settings.machines
+        return machines is not None and machines.provider == OWN_HOSTS
 
     @property
     def virtual_address(self) -> str:
@@ -330,17 +353,23 @@ def _explain(mistake: Any) -> str:
     key = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in mistake["loc"]
     ).lstrip(".")
-    message = re.sub(r"dictionary or instance of \w+", "mapping", mistake["msg"])
+    if key == "machines.provider":
+        message = (
+            f"should be {OWN_HOSTS}, or be left out: VAGRANT_DEFAULT_PROVIDER asks for another"
+        )
+    else:
+        message = mistake["msg"]
+    message = re.sub(r"dictionary or instance of \w+", "mapping", message)
     message = message.removeprefix("Input ").replace("valid tuple", "list")
     if not key:
         return "lab.yml: should be a mapping of keys to values, as `git show HEAD:lab.yml` has it"
-    if mistake["type"] == "string_pattern_mismatch" and mistake["loc"][0] == "nodes":
+    if mistake["type"] == "string_pattern_mismatch" and mistake["loc"][-1] == "[key]":
         return (
             f"lab.yml: nodes: {mistake['input']!r} should be a name of up to 32 of a-z, 0-9 and -,"
             " beginning with a letter and not ending with -"
         )
     if mistake["type"] == "string_pattern_mismatch":
-        right = PATTERNS.get(key, "HOST:PORT")
+        right = PATTERNS.get(key) or PATTERNS[mistake["loc"][-1]]
         return f"lab.yml: {key}: {mistake['input']!r} should be {right}"
     if mistake["type"] == "missing":
         return f"lab.yml: {key}: missing: add it"
@@ -387,6 +416,7 @@ def _node_mistakes(settings: Settings) -> Iterator[str]:
         if node not in settings.nodes:
             yield f"{key}: {node!r} is no node; the nodes are {known}"
     yield from _host_mistakes(settings)
+    yield from _own_host_mistakes(settings)
     for key, nodes, least, why in (
         ("mysql", settings.mysql, 3, "a group of three survives the loss of one server"),
         ("cassandra", settings.cassandra, 3, "posts are kept three times"),
@@ -419,6 +449,34 @@ def _host_mistakes(settings: Settings) -> Iterator[str]:
         if node.host in owners:
             yield f"{key}: {node.host} is {owners[node.host]}'s already: choose another, 2 to 254"
         owners.setdefault(node.host, key)
+
+
+def _own_host_mistakes(settings: Settings) -> Iterator[str]:
+    machines = settings.machines or MachineSettings()
+    if machines.provider is None:
+        for name, node in settings.nodes.items():
+            for key in ("ssh", "port", "key"):
+                if getattr(node, key) is not None:
+                    yield (
+                        f"nodes.{name}.{key}: {getattr(node, key)!r} is for hosts of your own:"
+                        f" say so with machines: {{provider: {OWN_HOSTS}}}, or leave it out"
+                    )
+        return
+    for key in ("box", "version", "cpus"):
+        if getattr(machines, key) is not None:
+            yield (
+                f"machines.{key}: {getattr(machines, key)!r} is for machines that are made, and"
+                f" with provider: {OWN_HOSTS} none are: leave it out"
+            )
+    owners: dict[tuple[str, int | None], str] = {}
+    for name, node in settings.nodes.items():
+        if node.ssh is None:
+            yield f"nodes.{name}.ssh: missing: add it, such as ssh: admin@192.168.56.{node.host}"
+            continue
+        place = (node.ssh.partition("@")[2], node.port)
+        if place in owners:
+            yield f"nodes.{name}.ssh: {node.ssh!r} is nodes.{owners[place]}'s host already"
+        owners.setdefault(place, name)
 
 
 def _wiring_mistakes(settings: Settings) -> Iterator[str]:

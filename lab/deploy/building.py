@@ -114,7 +114,7 @@ def send_sources(lab: Lab, tags: dict[str, str]) -> None:
     """
     with _sending:
         lend_base(lab)
-        lab.builder.run("install", "-d", "-o", "vagrant", SOURCE)
+        lab.builder.run("install", "-d", "-o", lab.builder.user, SOURCE)
         send(FOLDER, f"{lab.topology.builder}:{SOURCE}/")
     now = images.tags()
     if edited := [name for name, tag in tags.items() if now[name] != tag]:

@@ -76,7 +76,7 @@ def preview(
     if whole and not boot.all_answer(lab):
         return (
             Announcement(
-                "lab", "have Vagrant bring up what does not answer: more can be told then"
+                "lab", f"{_bringer(lab)} bring up what does not answer: more can be told then"
             ),
         )
     if not whole:
@@ -165,7 +165,7 @@ def _left_drained(lab: Lab, found: dict[str, Observation]) -> frozenset[str]:
 
 
 def lines(lab: Lab, seen: Seen) -> Iterator[Announcement]:
-    yield from _of_machines(seen)
+    yield from _of_machines(lab, seen)
     yield from _of_the_lab(lab, seen)
     for node, due in seen.nodes.items():
         yield from (Announcement(node, f"write {file.path}") for file in due.files)
@@ -181,13 +181,19 @@ def lines(lab: Lab, seen: Seen) -> Iterator[Announcement]:
         )
 
 
-def _of_machines(seen: Seen) -> Iterator[Announcement]:
+def _bringer(lab: Lab) -> str:
+    return "over SSH" if lab.topology.own_hosts else "have Vagrant"
+
+
+def _of_machines(lab: Lab, seen: Seen) -> Iterator[Announcement]:
     if seen.remade:
         yield Announcement(
-            "lab", "have Vagrant look at the machines: they are not known as lab.yml's"
+            "lab", f"{_bringer(lab)} look at the machines: they are not known as lab.yml's"
         )
     if seen.outdated:
-        command = shlex.join(("vagrant", "provision", *seen.outdated))
+        command = shlex.join(
+            ("make", "up") if lab.topology.own_hosts else ("vagrant", "provision", *seen.outdated)
+        )
         what = "provision with what has changed in provision/"
         yield Announcement("lab", f"{what}: {', '.join(seen.outdated)}", (command,))
 

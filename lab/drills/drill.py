@@ -23,7 +23,7 @@ from lab.doctor.examine import examine
 from lab.doctor.status import status
 from lab.drills import evidence
 from lab.drills import report as reports
-from lab.drills.faults import Action, Fault, Make, Target, faults
+from lab.drills.faults import OF_POWER, Action, Fault, Make, Target, faults
 from lab.drills.guard import Guard, guard, run
 from lab.drills.ledger import KINDS, Request, verdict
 from lab.drills.load import Load
@@ -49,8 +49,20 @@ Chosen = Iterable[tuple[Fault, random.Random]]
 def known(lab: Lab) -> dict[str, Fault]:
     """Those that this lab can have."""
     without = {"registry"} if lab.topology.settings.registry else set()
+    every, lacking = faults(lab.topology.names), powerless(lab)
+    return {
+        name: fault
+        for name, fault in every.items()
+        if fault.role not in without and name not in lacking
+    }
+
+
+def powerless(lab: Lab) -> frozenset[str]:
+    """The drills that this lab can't have because its machines are hosts of one's own."""
+    if not lab.topology.own_hosts:
+        return frozenset()
     every = faults(lab.topology.names)
-    return {name: fault for name, fault in every.items() if fault.role not in without}
+    return frozenset(name for name, fault in every.items() if fault.do in OF_POWER)
 
 
 def run_all(lab: Lab, name: str, minutes: int, seed: int) -> Iterator[Report]:

@@ -219,6 +219,9 @@ OF_NODES: Mapping[str, tuple[str, Make, Make]] = {
     ),
 }
 
+# What a machine's provider does, and nobody else can.
+OF_POWER = (_cut_power, _freeze)
+
 # What a role is called in a fault's name, to the kinds of faults that hit it.
 CONTAINER_ROLES = (
     "balancer",

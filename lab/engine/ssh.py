@@ -20,7 +20,7 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from fabric import Config, Connection
-from paramiko import Channel, SSHConfig, Transport
+from paramiko import Channel, RejectPolicy, SSHConfig, Transport
 from paramiko.ssh_exception import (
     AuthenticationException,
     NoValidConnectionsError,
@@ -65,7 +65,7 @@ class RemoteError(LabError):
 
 
 class Node:
-    """One machine of the lab, reached over SSH as user vagrant, acting as root."""
+    """One machine of the lab, reached over SSH as .lab/ssh_config says, acting as root."""
 
     def __init__(self, name: str, greeting_seconds: float = 15) -> None:
         """greeting_seconds: how long sshd may take until it says who it is."""
@@ -76,6 +76,11 @@ class Node:
         self._opening = Lock()
         # One change of this node at a time: observing and acting on it belong together.
         self.changing = Lock()
+
+    @property
+    def user(self) -> str:
+        """As whom it is reached."""
+        return str(self._connection.user)
 
     def close(self) -> None:
         """Ends the connection, and with it an sshd on the node."""
@@ -347,7 +352,7 @@ def _errors(channel: Channel) -> str:
 
 def _connection(name: str, greeting_seconds: float) -> Connection:
     with _known_way():
-        return Connection(
+        connection = Connection(
             name,
             config=_config(),
             connect_timeout=min(5, greeting_seconds),
@@ -358,6 +363,12 @@ def _connection(name: str, greeting_seconds: float) -> Connection:
                 "look_for_keys": False,
             },
         )
+        settings = connection.ssh_config
+        # A host of one's own is the one that was checked.
+        if settings.get("stricthostkeychecking") == "yes":
+            connection.client.load_host_keys(settings["userknownhostsfile"])
+            connection.client.set_missing_host_key_policy(RejectPolicy())
+        return connection
 
 
 def _config() -> Config:

@@ -1,6 +1,7 @@
 """What the lab's machines are called and made with (.lab/machines.json).
 
-provision/lab.rb knows it, and writes it before Vagrant brings machines up.
+provision/lab.rb knows it of Vagrant's, and writes it before they are brought up; of hosts of one's
+own lab/hosts/ does.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab.config.paths import FOLDER
-from lab.config.topology import MachineSettings, NodeSettings, Record, Topology
+from lab.config.topology import OWN_HOSTS, MachineSettings, NodeSettings, Record, Topology
 from lab.errors import LabError
+from lab.secrets.private import write as write_private
 
 FILE = FOLDER / ".lab" / "machines.json"
 WAY = "run `make up`"
@@ -29,12 +31,18 @@ class MadeFrom(Record):
 
 
 class Made(BaseModel):
-    """One machine. name: its provider's for it; volumes: NAME:PATH, those that outlive it."""
+    """One machine. name: its provider's for it; volumes: NAME:PATH, those that outlive it.
+
+    Of a host of one's own the name is USER@ADDRESS; port and key: of the way there, as lab.yml had
+    them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     volumes: tuple[str, ...]
+    port: int | None = None
+    key: str | None = None
 
 
 class Machines(BaseModel):
@@ -83,6 +91,19 @@ def load(name: str) -> Machines:
     if found.name != name:
         raise LabError(f"{FILE} tells of the lab '{found.name}', not of '{name}': {WAY}")
     return found
+
+
+def write(machines: Machines) -> None:
+    """Writes down hosts of one's own, as provision/lab.rb does Vagrant's machines."""
+    write_private(FILE, machines.model_dump_json(indent=2, exclude_none=True) + "\n")
+
+
+def on_own_hosts(name: str) -> bool:
+    """Whether the lab of this name is on hosts of one's own, as far as this folder knows."""
+    try:
+        return load(name).provider == OWN_HOSTS
+    except LabError:
+        return False
 
 
 def as_wanted(topology: Topology, image: str) -> bool:

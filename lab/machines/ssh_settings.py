@@ -104,6 +104,11 @@ def moved(node: str) -> bool:
     return by_node(_kept()).get(node) not in (None, before)
 
 
+def known_to_vagrant() -> bool:
+    """Whether this folder's Vagrant has made a machine."""
+    return bool(_machines())
+
+
 def virtual() -> bool:
     """Whether this folder's Vagrant knows a machine that is no container."""
     return any(path.parent.name != "docker" for path in _machines().values())

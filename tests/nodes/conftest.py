@@ -85,7 +85,7 @@ def _verdicts():
         (source.name, target.name, port): answer[f"{target.address}:{port}"]
         for source, answer in zip(sources, answers, strict=True)
         for target in ports.targets(TOPOLOGY)
-        for port in ports.ports_from(source)
+        for port in ports.ports_from(TOPOLOGY, source)
     }
 
 
@@ -106,7 +106,7 @@ def _ask(source):
     asked = [
         [target.address, port]
         for target in ports.targets(TOPOLOGY)
-        for port in ports.ports_from(source)
+        for port in ports.ports_from(TOPOLOGY, source)
     ]
     # The first line of standard input is the question, after the program itself.
     program = f"import sys; exec(sys.stdin.read({len(PROBE.read_text())}))"

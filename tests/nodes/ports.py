@@ -97,6 +97,11 @@ def target_roles(topology: Topology, target: Place) -> set[str]:
     return {role for role, holds in roles.items() if holds}
 
 
-def ports_from(source: Place) -> tuple[int, ...]:
+def ports(topology: Topology) -> tuple[int, ...]:
+    """Who reaches sshd on a host of one's own, and by which port, is its people's to say."""
+    return tuple(port for port in PORTS if port != 22 or not topology.own_hosts)
+
+
+def ports_from(topology: Topology, source: Place) -> tuple[int, ...]:
     """A container is asked about uWSGI's port alone: the rest it shares with its node."""
-    return (29000,) if source.container else PORTS
+    return (29000,) if source.container else ports(topology)

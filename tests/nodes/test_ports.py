@@ -9,7 +9,7 @@ CASES = [
     pytest.param(source, target, port, id=f"{source.name}-to-{target.name}-{port}")
     for source in ports.sources(TOPOLOGY)
     for target in ports.targets(TOPOLOGY)
-    for port in ports.ports_from(source)
+    for port in ports.ports_from(TOPOLOGY, source)
 ]
 
 

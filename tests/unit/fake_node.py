@@ -100,6 +100,10 @@ class FakeNode(Node):
     def __init__(self, machine):
         self.name, self.machine, self.changing = machine.name, machine, Lock()
 
+    @property
+    def user(self):
+        return "vagrant"
+
     def close(self):
         """There is no connection."""
 

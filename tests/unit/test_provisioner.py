@@ -70,10 +70,12 @@ def test_sshd_moves_in_a_container_alone_whatever_the_shell_says(machine, detect
     ("packages", "asked"), [("dpkg\napt\n", False), ("dpkg\nno-such-package\n", True)]
 )
 def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, asked):
-    (machine.root / "packages").write_text(packages)
     machine.has(apt_get=f'echo "$1" >> {machine.root}/asked')
-    text = PROVISIONER.replace("/tmp/lab-node/packages", str(machine.root / "packages"))
-    done = machine.run(f"{text}\ninstall_packages")
+    folder = machine.root / "lab-node"
+    folder.mkdir()
+    (folder / "packages").write_text(packages)
+    text = f"{PROVISIONER}\nUPLOADS={machine.root}\ninstall_packages"
+    done = machine.run(text)
     assert (done.returncode, done.stderr) == (0, "")
     log = machine.root / "asked"
     assert (log.read_text().split() if log.exists() else []) == ["update", "install"] * asked
@@ -90,7 +92,7 @@ def test_apt_is_asked_only_for_packages_that_are_missing(machine, packages, aske
     ids=["none", "the same", "one of them", "others"],
 )
 def test_authorities_are_trusted_and_the_others_left_as_they_are(machine, before, updated, bundle):
-    trusted, given = machine.root / "trusted", machine.root / "given"
+    trusted, given = machine.root / "trusted", machine.root / "lab-authorities"
     certificates = machine.etc / "ssl/certs"
     for folder in (trusted, given, certificates):
         folder.mkdir(parents=True)
@@ -102,11 +104,8 @@ def test_authorities_are_trusted_and_the_others_left_as_they_are(machine, before
         openssl=f'echo "$*" > {machine.root}/rehashed',
         update_ca_certificates=f"echo >{machine.root}/updated",
     )
-    places = {"/usr/local/share/ca-certificates": trusted, "/tmp/lab-authorities": given}
-    text = PROVISIONER
-    for place, folder in places.items():
-        text = text.replace(place, str(folder))
-    done = machine.run(f"{text}\ntrust_authorities")
+    text = PROVISIONER.replace("/usr/local/share/ca-certificates", str(trusted))
+    done = machine.run(f"{text}\nUPLOADS={machine.root}\ntrust_authorities")
     assert (done.returncode, done.stderr) == (0, "")
     assert (machine.root / "updated").exists() == updated
     assert (certificates / "ca-certificates.crt").read_text() == bundle
@@ -235,3 +234,43 @@ def test_systemd_has_the_firewall_wait_and_docker_with_it():
     assert "Type=oneshot" in lines
     assert not [line for line in lines if line.startswith("Timeout")]
     assert {"Before=docker.service", "RequiredBy=docker.service"} <= set(lines)
+
+
+def test_a_host_of_one_s_own_keeps_its_sshd_and_its_resolver(machine):
+    brought = machine.root / "brought"
+    brought.touch()
+    machine.has(
+        systemd_detect_virt="exit 0",
+        systemctl=f'echo "$*" >>{machine.root}/asked',
+    )
+    done = machine.run(f"{PROVISIONER}\nBROUGHT={brought}\nbind_ssh\nquiet_resolver")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list((machine.etc / "ssh/sshd_config.d").iterdir())
+    assert not (machine.root / "asked").exists()
+
+
+# As Debian's docker.io has it.
+DOCKERD = "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS"
+NAMED = f"""\
+[Service]
+ExecStart=
+ExecStart=/usr/bin/unshare --uts /bin/sh -c 'hostname "$$0" && exec "$$@"' ubuntu1 {DOCKERD}
+"""
+
+
+def test_docker_calls_a_host_what_the_lab_does_and_nobody_else(machine):
+    # With what the lab has added itself, the second time.
+    unit = machine.etc / "systemd/system/docker.service.d/lab-name.conf"
+    machine.has(
+        systemctl=f"""[ "$1" != cat ] || {{ echo '[Service]'; echo 'ExecStart={DOCKERD}'
+cat {unit} 2>/dev/null; true; }}"""
+    )
+    text = (
+        f"{PROVISIONER}\nHOSTNAME=rack7 LAB_NODE=ubuntu1 name_docker && echo changed || echo kept"
+    )
+    assert [machine.run(text).stdout for _ in range(2)] == ["changed\n", "kept\n"]
+    assert unit.read_text() == NAMED
+    unit.unlink()
+    same = text.replace("HOSTNAME=rack7", "HOSTNAME=ubuntu1")
+    assert machine.run(same).stdout == "kept\n"
+    assert not unit.exists()

@@ -79,6 +79,14 @@ CHANGED = [
     ({"builder": "two"}, 'lab.yml: builder: "two" is no node; the nodes are one'),
     ({"subnet": 5}, 'lab.yml: subnet: "5" should be a private /24'),
     ({"machines": None}, "lab.yml: machines: should be a mapping such as {cpus: 2}"),
+    (
+        {"machines": {"provider": "ssh"}},
+        "lab.yml: machines.provider: ssh: these nodes are hosts of your own, and not Vagrant's:",
+    ),
+    (
+        {"machines": {"provider": "docker"}},
+        'lab.yml: machines.provider: "docker" should be ssh, or be left out',
+    ),
     ({"machines": {"cpu": 2}}, "lab.yml: machines.cpu: unknown key: remove it or correct its name"),
     ({"machines": {"cpus": 0}}, "lab.yml: machines.cpus: 0 should be a number from 1 to 64"),
     ({"machines": {"box": "a/b/c"}}, 'lab.yml: machines.box: "a/b/c" should be a box\'s name'),

@@ -3,8 +3,9 @@
 import pytest
 
 from lab.config import topology
-from lab.config.topology import TopologyError
+from lab.config.topology import NodeSettings, TopologyError
 from tests.unit.delivered import TEXT as DELIVERED
+from tests.unit.hosts.own_lab import own_lab
 
 # (what to replace in lab.yml, by what, the one line that must come)
 MISTAKES = [
@@ -200,6 +201,40 @@ MISTAKES = [
         "pids: many, write: 100",
         "lab.yml: limits.mysql.pids: 'many' should be a valid integer",
     ),
+    (
+        '# machines: {box: "somebody/ubuntu-24.04", version: "202508.03.0", cpus: 2}',
+        "machines: {provider: docker}",
+        "lab.yml: machines.provider: 'docker' should be ssh, or be left out:"
+        " VAGRANT_DEFAULT_PROVIDER asks for another",
+    ),
+    (
+        '# machines: {box: "somebody/ubuntu-24.04", version: "202508.03.0", cpus: 2}',
+        "machines: {provider: ssh}",
+        "lab.yml: nodes.ubuntu3.ssh: missing: add it, such as ssh: admin@192.168.56.13",
+    ),
+    (
+        '# machines: {box: "somebody/ubuntu-24.04", version: "202508.03.0", cpus: 2}',
+        "machines: {provider: ssh, cpus: 2}",
+        "lab.yml: machines.cpus: 2 is for machines that are made, and with provider: ssh none are:"
+        " leave it out",
+    ),
+    (
+        "host: 12,",
+        "host: 12, ssh: admin@192.168.56.12,",
+        "lab.yml: nodes.ubuntu2.ssh: 'admin@192.168.56.12' is for hosts of your own:"
+        " say so with machines: {provider: ssh}, or leave it out",
+    ),
+    (
+        "host: 12,",
+        "host: 12, ssh: 192.168.56.12,",
+        "lab.yml: nodes.ubuntu2.ssh: '192.168.56.12' should be USER@ADDRESS, such as"
+        " admin@192.168.56.11",
+    ),
+    (
+        "host: 12,",
+        "host: 12, port: 65536,",
+        "lab.yml: nodes.ubuntu2.port: 65536 should be less than or equal to 65535",
+    ),
     ("mysql: [", "mysql: ubuntu1 #", "lab.yml: mysql: 'ubuntu1' should be a list"),
     (
         '# registry: {address: "registry.example.org:5000"',
@@ -231,6 +266,23 @@ def test_a_mistake_is_one_line_with_key_value_and_remedy(old, new, line):
     with pytest.raises(TopologyError) as error:
         topology.load(DELIVERED.replace(old, new), {})
     assert line in error.value.mistakes
+
+
+def test_hosts_of_one_s_own_are_those_that_are_named():
+    lab = topology.load(own_lab(DELIVERED, more=', port: 2222, key: "~/.ssh/rack"'), {})
+    assert lab.own_hosts
+    assert lab.settings.nodes["ubuntu2"] == NodeSettings(
+        host=12, memory=3072, ssh="admin@192.168.56.12", port=2222, key="~/.ssh/rack"
+    )
+    assert not topology.load(DELIVERED, {}).own_hosts
+
+
+def test_one_host_is_no_two_nodes():
+    with pytest.raises(TopologyError) as error:
+        topology.load(own_lab(DELIVERED).replace("admin@192.168.56.12", "root@192.168.56.11"), {})
+    assert error.value.mistakes == [
+        "lab.yml: nodes.ubuntu2.ssh: 'root@192.168.56.11' is nodes.ubuntu1's host already"
+    ]
 
 
 def test_all_mistakes_come_at_once():

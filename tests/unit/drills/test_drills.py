@@ -11,9 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from lab.config import topology
 from lab.config.paths import FOLDER
+from lab.context import Lab
 from lab.doctor.diagnosis import Check, Failure, each
-from lab.drills import faults, guard, report
+from lab.drills import drill, faults, guard, report
 from lab.drills.drill import not_well
 from lab.drills.faults import Action, Target
 from lab.drills.ledger import Request, verdict
@@ -21,6 +23,8 @@ from lab.drills.load import next_due
 from lab.drills.picture import picture
 from lab.drills.report import Incident, Report, longest_gap
 from lab.errors import LabError
+from tests.unit.delivered import LAB, TEXT
+from tests.unit.hosts.own_lab import own_lab
 
 REQUESTS = (
     Request("list", "", 0.5, 0.1, ""),
@@ -281,6 +285,14 @@ esac
         stub.chmod(0o755)
         subprocess.run(thaw.argv, check=True)
         assert (tmp_path / "did").read_text() == did
+
+
+def test_of_hosts_of_one_s_own_nobody_here_has_the_power():
+    lab = Lab(topology.load(own_lab(TEXT), {}))
+    nodes = ("ubuntu1", "ubuntu2", "ubuntu3", "ubuntu4")
+    lacking = {f"{node}-{kind}" for node in nodes for kind in ("off", "frozen")} | {"power-cut"}
+    assert drill.powerless(lab) == lacking
+    assert drill.known(lab).keys() == drill.known(Lab(LAB)).keys() - lacking
 
 
 def test_an_unknown_provider_s_machine_is_refused_in_a_line():

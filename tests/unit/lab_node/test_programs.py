@@ -61,8 +61,8 @@ FOLDERS = (
     *("sbin", "files", "lab_node"),
     *("etc/systemd/system", "etc/systemd/resolved.conf.d", "etc/sysctl.d"),
 )
-# What makes the node's image, and what Docker is restarted for.
-APART = {"Dockerfile", "init", "packages", "daemon.json"}
+# What makes the node's image, what Docker is restarted for, and what only a host of one's own has.
+APART = {"Dockerfile", "init", "packages", "daemon.json", "brought"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -103,18 +103,14 @@ class Provision:
 
 @pytest.fixture
 def provision(tmp_path):
-    root, sources = tmp_path / "root", tmp_path / "sources"
-    places = {
-        "/usr/local": f"{root}/usr/local",
-        "/etc": f"{root}/etc",
-        "/tmp/lab-node": str(sources),
-    }
+    root, sources = tmp_path / "root", tmp_path / "lab-node"
     text, replaced = re.subn(
-        r"(?<![\w-])(/usr/local|/etc|/tmp/lab-node)\b",
-        lambda found: places[found[0]],
+        r"(?<![\w-])(/usr/local|/etc)\b",
+        lambda found: f"{root}{found[0]}",
         PROVISIONER.read_text().removesuffix("\nmain\n"),
     )
     assert replaced > 20
+    text += f"\nUPLOADS={tmp_path}\n"
     for folder in ("usr/local/sbin", "etc/systemd/system", "etc/sysctl.d"):
         (root / folder).mkdir(parents=True)
 

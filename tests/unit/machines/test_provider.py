@@ -10,6 +10,7 @@ from lab.config.paths import FOLDER
 
 # Of the real ones only these are on its PATH.
 TOOLS = [
+    "awk",
     "bash",
     "cat",
     "dirname",
@@ -230,6 +231,37 @@ def test_the_provider_that_the_tasks_were_told_is_kept_too(machine):
     assert machine.ask("which", "libvirt") == ("libvirt", "", 0)
     file.write_text("damaged")
     assert machine.ask("which")[0] == "virtualbox"
+
+
+OWN = "machines: {provider: ssh}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        (OWN, "ssh"),
+        ("subnet: 192.168.56.0/24\nmachines:\n  provider: ssh   # in a rack\nnodes: {}\n", "ssh"),
+        ('machines: { "provider": ssh}\n', "ssh"),
+        ('machines: {provider: "ssh"}\n', "ssh"),
+        (f"# {OWN}", "virtualbox"),
+        (f"machines: {{cpus: 2}}\n# {OWN}", "virtualbox"),
+        ("machines:\n  cpus: 2\nother:\n  provider: ssh\n", "virtualbox"),
+        ("machines: {box: ssh}\n", "virtualbox"),
+        ("machines:\n  cpus: 2\n  # provider: ssh\n", "virtualbox"),
+    ],
+)
+def test_hosts_of_one_s_own_are_no_provider_s(machine, text, provider):
+    machine.has(OF_2023)
+    (machine.path / "lab.yml").write_text(text)
+    assert machine.ask("which")[0] == provider
+
+
+def test_hosts_that_have_the_lab_are_not_forgotten_with_lab_yml_s_word(machine):
+    machine.has(OF_2023)
+    file = machine.path / ".lab" / "machines.json"
+    file.parent.mkdir()
+    file.write_text('{\n  "name": "lab",\n  "provider": "ssh",\n  "machines": {}\n}\n')
+    assert machine.ask("which") == ("ssh", "", 0)
 
 
 def test_where_none_works_each_says_why(machine):

@@ -1,0 +1,1 @@
+"""Hosts of one's own as nodes: looked at, judged, provisioned over SSH, and left as they were."""

@@ -1,0 +1,1 @@
+"""A lab on plain hosts, which know nothing of it before and have nothing of it afterwards."""
