@@ -58,7 +58,8 @@ def sleeper(name, label):
 
 def python(program, *options):
     """A container of the node's own Docker that runs a program, and nothing beside it."""
-    return f'docker run --rm --no-healthcheck {" ".join(options)} --entrypoint python3 {IMAGE} -c "{program}"'
+    run = ("docker run --rm --no-healthcheck", *options, "--entrypoint python3", IMAGE)
+    return f'{" ".join(run)} -c "{program}"'
 
 
 def test_the_node_boots_and_has_a_docker_of_its_own(node):
