@@ -218,6 +218,17 @@ def test_of_a_virtual_machine_that_does_not_answer_vagrant_is_asked_once(
     assert (answers, ports, asked(folder)) == seen
 
 
+@pytest.mark.usefixtures("ports")
+def test_no_packet_waits_for_the_answer_to_the_one_before(folder):
+    make(folder, "one", provider="docker")
+    (folder / "bin" / "one").write_text("2200\n")
+    Lab(LAB).require_up()
+    node = Node("one")
+    assert answer(node) == ""
+    option = node._connection.transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert option == 1
+
+
 def answer(node):
     """What a command prints, or the beginning of why it could not be run."""
     try:
