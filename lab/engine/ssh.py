@@ -44,6 +44,9 @@ POLL_SECONDS, MOST_POLL_SECONDS = 0.2, 2.0
 AWAITED_SECONDS = 3
 # Bytes read from a command at once.
 PART = 128 * 1024
+# What a command may print before it has to wait until that is read: its two outputs are read one
+# after the other.
+EVERYTHING = 2**32 - 1
 # No command takes longer, not even an image that is built from nothing.
 LONGEST_SECONDS = 1200
 
@@ -117,7 +120,7 @@ class Node:
         with (
             self._reaching(),
             work(self.name, _shown(argv), command=True),
-            self._session(argv) as channel,
+            self._session(argv, window=EVERYTHING) as channel,
         ):
             # A command that ends without reading has its own error to tell.
             with suppress(OSError):
@@ -192,8 +195,8 @@ class Node:
             self._checked(argv, (channel.recv_exit_status(), output, _errors(channel)))
 
     @contextmanager
-    def _session(self, argv: tuple[str, ...]) -> Iterator[Channel]:
-        channel = self._connection.transport.open_session()
+    def _session(self, argv: tuple[str, ...], window: int | None = None) -> Iterator[Channel]:
+        channel = self._connection.transport.open_session(window_size=window)
         try:
             channel.settimeout(LONGEST_SECONDS)
             channel.exec_command(shlex.join(("sudo", *argv)))
