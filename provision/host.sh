@@ -199,7 +199,7 @@ install_tools() {
   sources=$(pip_sources)
   mapfile -t sources <<<"$sources"
   local found=()
-  ! cmp --silent .offline/requirements.lock requirements.lock || found=(--no-index --find-links .offline/wheels)
+  ! tools_brought || found=(--no-index --find-links .offline/wheels)
   # Not by way of env, whose arguments all users see: an index's address may hold a password.
   (
     export "${sources[@]}"
@@ -212,6 +212,14 @@ install_tools() {
     fail "uv installed the Python tools, and not into .venv (${said##*$'\n'}): look for settings of uv in" \
       "the environment, and run \`provision/host.sh environment\` again"
   echo "$wanted" >.venv/requirements
+}
+
+# By a bundle, for this version of Python.
+tools_brought() {
+  cmp --silent .offline/requirements.lock requirements.lock && python3 -I -c '
+import json, sys
+with open(".offline/manifest.json") as file:
+    sys.exit(json.load(file)["place"]["python"] != "%d.%d" % sys.version_info[:2])'
 }
 
 # As files for this version of Python and this processor.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,13 +99,15 @@ def written(path: Path) -> Iterator[Writer]:
     """
     if os.path.lexists(path):
         raise LabError(f"{path}: is there already: remove it, or name another file")
-    partial = path.with_name(f"{path.name}.part")
+    # A name of its own: what else may be called so is somebody's.
+    number, name = tempfile.mkstemp(".part", f"{path.name}.", path.parent)
     try:
-        with partial.open("wb") as file:
+        with os.fdopen(number, "wb") as file:
+            os.fchmod(file.fileno(), 0o644)
             yield Writer(file)
-        partial.rename(path)
+        Path(name).rename(path)
     finally:
-        partial.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
 
 
 def checked(path: Path) -> tuple[Manifest, dict[str, int]]:

@@ -34,8 +34,8 @@ def load(path: Path, place: Place, folder: Path = LOADED) -> Manifest:
     say("bundle", f"bringing it in{' in place of the former one' if folder.exists() else ''}")
     partial, old = (folder.with_name(f"{folder.name}.{end}") for end in ("partial", "old"))
     # What a killed one has left.
-    for left in (partial, old):
-        shutil.rmtree(left, ignore_errors=True)
+    _keep_former(folder, old)
+    shutil.rmtree(partial, ignore_errors=True)
     try:
         for name, stored in manifest.members.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,9 +49,16 @@ def load(path: Path, place: Place, folder: Path = LOADED) -> Manifest:
             folder.rename(old)
         partial.rename(folder)
     finally:
-        for left in (partial, old):
-            shutil.rmtree(left, ignore_errors=True)
+        _keep_former(folder, old)
+        shutil.rmtree(partial, ignore_errors=True)
     return manifest
+
+
+def _keep_former(folder: Path, old: Path) -> None:
+    """Puts the former one back where no other one has taken its place."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _require_room(path: Path, manifest: Manifest, where: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from lab.bundle import archive, builder
 from lab.bundle.manifest import BOX, BUILDER, LOCK, WHEELS, Manifest, here
 from lab.config.paths import FOLDER
+from lab.config.topology import OWN_HOSTS
 from lab.context import Lab
 from lab.engine.progress import phase, say
 from lab.errors import LabError
@@ -39,10 +40,17 @@ def require(lab: Lab, path: Path, box: Path | None) -> None:
         raise LabError(f"{path}: {path.parent} is no folder: make it, or name another")
     if box and not box.is_file():
         raise LabError(f"--box: {box} is no file: `fab box` makes one")
-    if made.load(lab.topology.name).provider == "docker":
+    built_for = lab.builder.run("uname", "-m").strip()
+    if built_for != here().architecture:
+        raise LabError(
+            f"the builder's images are for {built_for}, and this machine's tools for"
+            f" {here().architecture}: write the bundle on a machine of the builder's processor"
+        )
+    provider = made.load(lab.topology.name).provider
+    if provider == "docker":
         if not _image_bytes(node_image()):
             raise LabError(f"this machine has no {node_image()}: run `make up`, which makes it")
-    elif box is None:
+    elif provider != OWN_HOSTS and box is None:
         raise LabError("--box: this lab's machines come of a box: name its file (`fab box`)")
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -202,6 +203,30 @@ def test_what_a_killed_load_has_left_goes_with_the_next(bundle, brought):
         (brought.parent / name / "left").write_text("")
     load.load(bundle, PLACE, brought)
     assert os.listdir(brought.parent) == [".offline"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_one_that_can_t_take_its_place_leaves_the_former(bundle, brought, monkeypatch, there):
+    if not there:
+        brought.rename(brought.with_name(".offline.old"))
+    renamed = Path.rename
+
+    def rename(path, to):
+        if path.name == ".offline.partial":
+            raise KeyboardInterrupt
+        return renamed(path, to)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        load.load(bundle, PLACE, brought)
+    assert laid(brought) == {"earlier": b""}
+    assert os.listdir(brought.parent) == [".offline"]
+
+
+def test_what_is_beside_a_bundle_and_called_like_a_part_of_it_stays(tmp_path):
+    (tmp_path / "lab.bundle.part").write_text("somebody's")
+    write(tmp_path / "lab.bundle")
+    assert (tmp_path / "lab.bundle.part").read_text() == "somebody's"
 
 
 def test_an_interrupted_load_leaves_what_was_there(bundle, brought, monkeypatch):

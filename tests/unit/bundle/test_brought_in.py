@@ -1,7 +1,9 @@
 """What `make up` takes from a bundle instead of fetching or building it: tools, node image."""
 
+import json
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -10,11 +12,13 @@ from lab.errors import LabError
 from lab.lifecycle import box
 from tests.unit.machines.test_host import Machine
 
+VERSION = ".".join(map(str, sys.version_info[:2]))
 # Of .venv's Python: what host.sh reads of it, and that it was called.
-PYTHON = """
+PYTHON = f"""
 case "$*" in
   *"-m venv "*) cp "$0" .venv/bin/python; cp "$0" .venv/bin/shellcheck ;;
   *"import ast"*) echo PIP_CONFIG_FILE=/dev/null ;;
+  *"import json"*) exec {sys.executable} "$@" ;;
 esac
 exit 0
 """
@@ -46,9 +50,11 @@ def tools(machine):
     return [line.split("python3 -m ")[1] for line in asked if " install " in line]
 
 
-def bring(machine, lock):
+def bring(machine, lock, python=VERSION):
     (machine.path / ".offline" / "wheels").mkdir(parents=True)
     (machine.path / ".offline" / "requirements.lock").write_text(lock)
+    manifest = json.dumps({"place": {"python": python}})
+    (machine.path / ".offline" / "manifest.json").write_text(manifest)
 
 
 INDEX = [
@@ -68,8 +74,11 @@ def test_tools_of_a_bundle_are_installed_without_asking_an_index(machine):
     ]
 
 
-def test_tools_that_a_bundle_was_not_made_of_are_fetched(machine):
-    bring(machine, "other==1\n")
+@pytest.mark.parametrize(
+    ("lock", "python"), [("other==1\n", VERSION), ("", "3.9")], ids=["tools", "Python"]
+)
+def test_tools_that_a_bundle_was_not_made_of_are_fetched(machine, lock, python):
+    bring(machine, lock, python)
     assert tools(machine) == INDEX
 
 
