@@ -62,6 +62,7 @@ class Host:
 
     def run(self, *calls, given="", errors=""):
         text = BROUGHT.replace("STATE=/var/lib/lab\n", f"STATE={self.root}/lab\n")
+        text = text.replace("SETTINGS=/etc/lab\n", f"SETTINGS={self.root}/settings\n")
         done = subprocess.run(
             ("bash", "-c", "\n".join((text, *calls)), "brought"),
             env={"PATH": f"{self.bin}:{os.environ['PATH']}"},
@@ -152,3 +153,38 @@ def test_whoever_uses_the_lab_s_docker_is_asked_to_leave_first(host):
     )
     line = "lab: Docker has containers that are not the lab's: own-x other: remove them first\n"
     host.run("check_docker", errors=line)
+
+
+@pytest.mark.parametrize(
+    ("held", "deleted"),
+    [
+        ("2: ens3    inet 192.168.56.10/24 scope global secondary ens3", True),
+        # keepalived gave it back, or the other balancer has it.
+        ("", False),
+    ],
+)
+def test_the_virtual_address_goes_with_a_killed_keepalived(host, held, deleted):
+    settings = host.root / "settings"
+    (settings / "keepalived").mkdir(parents=True)
+    (settings / "interface.conf").write_text("interface ens3\n")
+    (settings / "keepalived" / "keepalived.conf").write_text(
+        "    unicast_peer {\n        192.168.56.14\n    }\n"
+        "    virtual_ipaddress {\n        192.168.56.10/24\n    }\n"
+    )
+    host.has(
+        ip=f"""case "$*" in
+"-o -4 address show to 192.168.56.10 dev ens3") printf '%s' '{held}' ;;
+*) echo "$*" >>{host.root}/changed ;;
+esac"""
+    )
+    host.run("release_address")
+    changed = host.root / "changed"
+    assert changed.exists() == deleted
+    if deleted:
+        assert changed.read_text() == "address delete 192.168.56.10/24 dev ens3\n"
+
+
+def test_who_is_no_balancer_has_no_address_to_give_back(host):
+    host.has(ip=f"echo >>{host.root}/changed")
+    host.run("release_address")
+    assert not (host.root / "changed").exists()
