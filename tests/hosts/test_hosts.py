@@ -23,7 +23,7 @@ HAS = [
     (
         "hosts-3",
         "systemd-run --quiet --unit own-web --property Type=exec perl -MIO::Socket::INET -e"
-        " 'IO::Socket::INET->new(LocalPort => 9042, Listen => 1); sleep 999'; sleep 1",
+        " 'IO::Socket::INET->new(LocalPort => 9042, Listen => 1)->accept'; sleep 1",
         "systemctl stop own-web",
         "ubuntu3 (admin@192.168.83.13): has port 9042 in use, which the lab needs: end what listens"
         " there (`ss -ltnp`)",
@@ -165,6 +165,17 @@ def test_up_makes_a_verified_lab_and_asks_for_the_password_once(hosts):
     status, said, asked = fab("up")
     assert (status, asked) == (0, 1), said[-3000:]
     assert "up and verified" in last_line(said)
+
+
+def test_every_port_container_and_setting_is_verified(hosts):
+    status, said, asked = fab("verify")
+    assert (status, asked) == (0, 0), said[-3000:]
+
+
+def test_the_doctor_finds_all_well(hosts):
+    status, said, asked = fab("doctor")
+    assert (status, asked) == (0, 0), said[-3000:]
+    assert last_line(said).endswith(" checks, all well")
 
 
 def test_each_host_keeps_its_own_name_and_its_people_s_way_in(hosts):
