@@ -37,6 +37,10 @@ def node(engine, tmp_path, monkeypatch):
         "/images/json": (200, IMAGES),
     }
     (tmp_path / "secrets" / "mysql").mkdir(parents=True)
+    for registry in ("ubuntu1:5000", "its.own"):
+        (tmp_path / "certs.d" / registry).mkdir(parents=True)
+    (tmp_path / "certs.d" / "ubuntu1:5000" / "lab").touch()
+    monkeypatch.setattr(observe, "TRUST_MARKS", f"{tmp_path}/certs.d/*/lab")
     monkeypatch.setattr(observe, "FOLDERS", (f"{tmp_path}/secrets/*", f"{tmp_path}/not there"))
     return engine
 
@@ -57,7 +61,7 @@ def test_a_node_is_told_of_in_one_object(node, tmp_path, monkeypatch, capsys):
         "volumes": ["mysql_data", "webapp_static"],
         "disposable_volumes": ["mysql_data", "webapp_static"],
         "images": ["ubuntu1:5000/mysql:0dcb33749690", "mysql:latest"],
-        "folders": [f"{tmp_path}/secrets/mysql"],
+        "folders": [f"{tmp_path}/secrets/mysql", f"{tmp_path}/certs.d/ubuntu1:5000"],
         "files": {
             f"{tmp_path}/file": "b76025a9ca630b026d630d59a18cf414f5724d2bbf5dc4b11dd165c9c1ea8e01"
         },
