@@ -242,18 +242,21 @@ def test_what_apt_installed_is_brought_and_what_came_between_is_not(host):
     assert (host.account / "packages").read_text() == "docker.io\nrsync\nrunc\ntini\n"
 
 
-IN_USE = "dpkg: error: dpkg frontend lock was locked by another process with pid 812"
+# As dpkg 1.22 and older ones say it.
+IN_USE = "dpkg: error: dpkg frontend lock was locked by /usr/bin/apt-get process with pid 812"
+IN_USE_BEFORE = "dpkg: error: dpkg frontend lock was locked by another process with pid 812"
 
 
 @pytest.mark.parametrize(
     ("said", "times", "fails", "asked"),
     [
         (IN_USE, 2, False, 3),
+        (IN_USE_BEFORE, 2, False, 3),
         # Longer than anybody waits.
         (IN_USE, 99, True, 2),
         ("dpkg: error: out of space", 2, True, 1),
     ],
-    ids=["for a while", "for ever", "another failure"],
+    ids=["for a while", "by an older dpkg", "for ever", "another failure"],
 )
 def test_dpkg_is_waited_for_while_others_use_it(host, said, times, fails, asked):
     count = host.root / "asked"
