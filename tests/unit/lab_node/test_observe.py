@@ -1,10 +1,12 @@
 """What lab-observe tells of a node whose Docker answers as one does."""
 
 import json
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
 import pytest
 
+from lab.plan.plans import registry_trust
 from lab_node import docker, observe
 
 CONTAINER = {
@@ -68,6 +70,13 @@ def test_a_node_is_told_of_in_one_object(node, tmp_path, monkeypatch, capsys):
     }
     disposable = "/volumes?filters=%7B%22label%22%3A%20%5B%22lab.disposable%3Dyes%22%5D%7D"
     assert disposable in node.asked
+
+
+def test_the_lab_s_own_trust_is_marked_as_the_plans_have_it():
+    paths = [file.path for file in registry_trust({"registry_ca.crt": "x"}, "ubuntu1:5000")]
+    assert [path for path in paths if fnmatchcase(path, observe.TRUST_MARKS)] == [
+        "/etc/docker/certs.d/ubuntu1:5000/lab"
+    ]
 
 
 def test_what_docker_calls_unhealthy_is_asked_again(node, monkeypatch, capsys, command):
