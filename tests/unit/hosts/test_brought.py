@@ -467,7 +467,11 @@ def quoted(words):
 @pytest.mark.parametrize(("coming", "errors", "key"), COMING)
 def test_of_two_labs_that_come_at_once_the_second_finds_the_first(host, coming, errors, key):
     (host.account / "owner").write_text("\n".join(OWNER) + "\n")
+    emptied = host.account / "emptied"
+    emptied.touch()
     host.run(f"record {quoted(coming)}", errors=errors)
+    # Of a lab that comes back, Docker is asked again.
+    assert emptied.exists() == bool(errors)
     assert (host.account / "owner").read_text().splitlines()[3:] == [key, OWNER[4]]
 
 
