@@ -47,7 +47,7 @@ install_packages() {
   update_lists
   # Only now is it known whether Docker's client is a package of its own.
   mapfile -t missing < <(missing_packages)
-  ! is_own_host || "$BROUGHT" installing
+  ! is_own_host || "$BROUGHT" installing "${missing[@]}"
   DEBIAN_FRONTEND=noninteractive apt-get install --option "DPkg::Lock::Timeout=$PATIENCE" \
     --yes --quiet=2 --no-install-recommends --no-remove "${missing[@]}"
   ! is_own_host || "$BROUGHT" installed
@@ -80,6 +80,7 @@ update_lists() {
 trust_authorities() {
   [ -d "$UPLOADS/lab-authorities" ] || return 0
   local trusted=/usr/local/share/ca-certificates certificates=/etc/ssl/certs file name
+  ! is_own_host || "$BROUGHT" trusting "$UPLOADS/lab-authorities"
   if [ -z "$(find "$trusted" -name '*.crt')" ]; then
     for file in "$UPLOADS"/lab-authorities/*.crt; do
       name=$(basename "$file" .crt)

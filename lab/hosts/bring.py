@@ -27,6 +27,7 @@ PATHS = (
     *("/etc/lab", "/var/lib/lab", "/var/cache/lab", "/home/dock", "/usr/local/lib/lab"),
     *("/usr/local/sbin/lab-*", "/etc/sysctl.d/lab.conf", "/etc/systemd/system/lab-*.service"),
     *("/etc/systemd/system/docker.service.d/lab-name.conf", "/etc/sudoers.d/lab-tasks"),
+    f"{AUTHORITIES}/lab-*.crt",
 )
 REMOVE = ("bash", "/var/lib/lab/brought/brought", "remove")
 # Whoever is cut off leaves the address for no longer.
@@ -38,10 +39,11 @@ Answers = tuple[dict[str, Facts], list[str]]
 def look(topology: Topology, asked: Iterable[Host]) -> Answers:
     """What hosts are and have, by node, and why others did not tell."""
     packages = " ".join((*(PROVISION / "node" / "packages").read_text().split(), "sudo"))
+    paths = (*PATHS, f"/etc/docker/certs.d/{topology.registry}")
     asking: dict[str, Callable[[], Facts | str]] = {}
     for host in asked:
         peers = " ".join(topology.address(name) for name in topology.names if name != host.node)
-        command = way.script("look.sh", packages, " ".join(PATHS), peers)
+        command = way.script("look.sh", packages, " ".join(paths), peers)
         asking[host.node] = partial(_look, host, command)
     answers = together(asking)
     found = {node: answer for node, answer in answers.items() if isinstance(answer, Facts)}
@@ -98,7 +100,8 @@ def _refused(host: Host, root: Root) -> str:
 def _require_no_docker(
     topology: Topology, found: Mapping[str, Facts], known: Mapping[str, Root]
 ) -> None:
-    asked = [h for h in kept.named(topology) if found[h.node].docker and not found[h.node].owner]
+    # Also where none is installed: its data may have been left.
+    asked = [h for h in kept.named(topology) if not found[h.node].owner]
     told = together(
         {h.node: partial(way.ask, h, way.script("docker.sh"), known[h.node]) for h in asked}
     )
@@ -182,7 +185,7 @@ def bring(topology: Topology, digest: str, *, replace: bool) -> None:
     others = [host for host in asked if (o := found[host.node].owner) and not own.has(o)]
     if others:
         say("lab", f"replacing the lab of {', '.join(map(str, others))}")
-        _remove(others, known)
+        _remove(others, found, known)
         found, silent = look(topology, asked)
         require([*silent, *judge.refusals(topology, found, own)])
     if not any(facts.owner for facts in found.values()):
@@ -222,7 +225,8 @@ def _archive() -> bytes:
     command = (
         *("tar", "--create", "--exclude-from", str(PROVISION / "left-out")),
         *("--transform", "s,^node$,lab-node,", "--transform", "s,^node/,lab-node/,"),
-        *("--transform", "s,^[^/]*[.]crt$,lab-authorities/&,"),
+        # A host's own of that name stays.
+        *("--transform", "s,^[^/]*[.]crt$,lab-authorities/lab-&,"),
         *("--directory", str(PROVISION), "node", "node.sh"),
         *("--directory", str(kept.KEY.parent), f"{kept.KEY.name}.pub"),
         *(("--directory", AUTHORITIES, *authorities) if authorities else ()),
@@ -252,17 +256,22 @@ def remove(topology: Topology) -> None:
         if host.node in found and (owner := found[host.node].owner) and not own.has(owner)
     ]
     require(foreign)
-    left = [host for host in asked if host.node in found and found[host.node].owner]
-    _remove(left, roots(left, found))
+    left = [host for host in asked if host.node in found and _has_some(found[host.node])]
+    _remove(left, found, roots(left, found))
     require(
         f"{line}; what it has of the lab stays until `make destroy` reaches it" for line in silent
     )
 
 
-def _remove(asked: Iterable[Host], known: Mapping[str, Root]) -> None:
-    together({host.node: partial(_remove_from, host, known[host.node]) for host in asked})
+def _has_some(facts: Facts) -> bool:
+    return facts.owner is not None or facts.begun
 
 
-def _remove_from(host: Host, root: Root) -> None:
-    way.run(host, REMOVE, root, tell=partial(say, host.node))
-    say(host.node, "is as it was")
+def _remove(asked: Iterable[Host], found: Mapping[str, Facts], known: Mapping[str, Root]) -> None:
+    together({h.node: partial(_remove_from, h, found[h.node], known[h.node]) for h in asked})
+
+
+def _remove_from(host: Host, facts: Facts, root: Root) -> None:
+    owner = facts.owner
+    whose = (owner.name, owner.folder, owner.machine, owner.since) if owner else ("", "", "", "")
+    way.run(host, way.script("remove.sh", *whose), root, tell=partial(say, host.node))

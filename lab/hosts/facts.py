@@ -45,7 +45,8 @@ class Owner:
 class Facts:
     """memory, disk: MiB, of all and free; listening: addresses and ports; docker: its packages;
     replaced: packages that installing the node's would upgrade or remove; paths: of those that the
-    lab makes; provisioned: the address that a lab gave it; reached: addresses of other nodes."""
+    lab makes; begun: a lab was about to come, and was cut off before it brought anything;
+    provisioned: the address that a lab gave it; reached: addresses of other nodes."""
 
     system: str
     version: tuple[int, ...]
@@ -65,6 +66,7 @@ class Facts:
     paths: tuple[str, ...]
     login: bool
     owner: Owner | None
+    begun: bool
     provisioned: str
     reached: frozenset[str]
 
@@ -96,6 +98,7 @@ def facts(text: str) -> Facts | None:
         paths=tuple(parts["paths"]),
         login=bool(parts["login"]),
         owner=Owner(*parts["owner"]) if len(parts["owner"]) == len(Owner.__slots__) else None,
+        begun=bool(parts["begun"]),
         provisioned=_first(parts["provisioned"]),
         reached=frozenset(parts["reached"]),
     )

@@ -51,7 +51,10 @@ class Self:
         """Whether a host is this lab's: by the login key, or by the folder whose .lab is lost."""
         if owner is None or owner.name != self.name:
             return False
-        return owner.key == self.key or (owner.folder, owner.machine) == (self.folder, self.machine)
+        # A clone without a .lab has no key.
+        if self.key and owner.key == self.key:
+            return True
+        return (owner.folder, owner.machine) == (self.folder, self.machine)
 
 
 def refusals(
@@ -170,11 +173,14 @@ def of_docker(topology: Topology, node: str, told: str) -> list[str]:
     has = [line for line in told.splitlines() if line]
     if not has:
         return []
+    host = f"{node} ({topology.settings.nodes[node].ssh})"
+    if data := [line.removeprefix("data ") for line in has if line.startswith("data ")]:
+        return [
+            f"{host}: has {', '.join(data)}, and no Docker runs there to tell what of: start that,"
+            " take another host, or move the data away"
+        ]
     shown = ", ".join(has[:3]) + (f" and {len(has) - 3} more" if len(has) > 3 else "")
-    return [
-        f"{node} ({topology.settings.nodes[node].ssh}): its Docker is in use ({shown}): take"
-        " another host, or remove that first"
-    ]
+    return [f"{host}: its Docker is in use ({shown}): take another host, or remove that first"]
 
 
 def of_the_address(topology: Topology, holder: str, asker: str, cloud: str) -> str:

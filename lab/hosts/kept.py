@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
+from uuid import getnode
 
 from lab.config.paths import FOLDER, SSH_CONFIG
 from lab.config.topology import OWN_HOSTS, Topology
@@ -23,6 +25,7 @@ from lab.secrets.private import write
 LOGIN = "lab-tasks"
 KEY = FOLDER / ".lab" / "login_key"
 KNOWN_HOSTS = FOLDER / ".lab" / "known_hosts"
+MACHINE_ID = Path("/etc/machine-id")
 
 
 def named(topology: Topology) -> tuple[Host, ...]:
@@ -46,14 +49,22 @@ def itself(topology: Topology) -> Self:
     """This lab, as its hosts know it."""
     public = KEY.with_suffix(".pub")
     key = public.read_text().split()[1] if public.exists() else ""
-    return Self(topology.name, str(FOLDER), gethostname(), key)
+    return Self(topology.name, str(FOLDER), machine(), key)
+
+
+def machine() -> str:
+    """What hosts are told of this machine: its name, which others may have, too, and a digest of
+    its number, which is nobody else's to know."""
+    known = MACHINE_ID.read_text().strip() if MACHINE_ID.exists() else ""
+    number = hashlib.sha256(f"lab {known or getnode()}".encode()).hexdigest()[:12]
+    return f"{gethostname()} ({number})"
 
 
 def as_seen_here(facts: Facts) -> Facts:
     """With another key where a host's lab is of a folder that is there and has a .lab of its own:
     this one is a copy of that, login key and all, and has no lab yet."""
     owner = facts.owner
-    if owner is None or owner.machine != gethostname():
+    if owner is None or owner.machine != machine():
         return facts
     key = Path(owner.folder) / ".lab" / KEY.name
     if Path(owner.folder) == FOLDER or not key.exists():

@@ -18,6 +18,7 @@ ALL = REGISTRY | DATA | BALANCER | WEB
 
 FIREWALL_FILE = "/etc/lab/firewall"
 NAMES_FILE = "/etc/lab/hosts"
+TRUST_MARK = "The lab has made this folder, and removes it.\n"
 
 
 def plan(site: Site, node: str) -> Plan:
@@ -49,6 +50,11 @@ def _files(site: Site, node: str) -> tuple[File, ...]:
 
 
 def registry_trust(secrets: Mapping[str, str], registry: str) -> tuple[File, ...]:
-    """What makes the node's Docker trust the registry; Docker reads it at each pull."""
-    authority = secrets["registry_ca.crt"]
-    return (File(f"/etc/docker/certs.d/{registry}/ca.crt", authority),) if authority else ()
+    """What makes the node's Docker trust the registry; Docker reads it at each pull.
+
+    Marked, as a host of one's own may trust other registries (lab_node/observe.py, hosts/brought).
+    """
+    authority, folder = secrets["registry_ca.crt"], f"/etc/docker/certs.d/{registry}"
+    if not authority:
+        return ()
+    return File(f"{folder}/ca.crt", authority), File(f"{folder}/lab", TRUST_MARK)

@@ -23,6 +23,10 @@ init() {
   if [ -d /run/systemd/system ]; then echo systemd; fi
 }
 
+told_begun() {
+  ! begun /var/lib/lab || echo begun
+}
+
 sudo_way() {
   if [ "$(id -u)" = 0 ]; then echo root
   elif ! command -v sudo >/dev/null; then echo none
@@ -33,7 +37,12 @@ sudo_way() {
 
 there() { # paths
   local path
-  for path in $1; do [ ! -e "$path" ] || echo "$path"; done
+  for path in $1; do [ ! -e "$path" ] || begun "$path" || echo "$path"; done
+}
+
+# An account that was cut off before it was whole: nothing has been brought.
+begun() { # path
+  [ "$1" = /var/lib/lab ] && [ "$(ls -A "$1")" = brought.partial ]
 }
 
 docker() {
@@ -79,6 +88,7 @@ main() {
   part paths there "$2"
   part login getent passwd lab-tasks
   part owner cat /var/lib/lab/brought/owner
+  part begun told_begun
   part provisioned cat /etc/lab/address
   part reached reached "$3"
   echo "== end"

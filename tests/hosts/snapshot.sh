@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tells, a line each, what a host has: every file with its owner, mode and content, its users, packages, services, kernel
-# settings, firewall rules, interfaces and processes; not what any machine writes as it goes.
+# settings, firewall rules, interfaces, addresses and routes; not what any machine writes as it goes.
 set -euo pipefail
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 
@@ -17,6 +17,11 @@ files() {
   find / "${leave[@]}" -type f -print0 | xargs --null sha256sum
 }
 
+# Of folders in which things come and go.
+left_behind() {
+  find /run /tmp /var/tmp -regextype egrep -regex '.*/(lab[-_.].*|lab|docker.*|containerd|runc)' -prune -printf 'left %p\n'
+}
+
 kernel() {
   local name
   for name in /proc/sys/net/ipv4/ip_* /proc/sys/net/ipv4/tcp_* /proc/sys/net/ipv4/conf/*/forwarding \
@@ -27,6 +32,7 @@ kernel() {
 
 main() {
   files | sort
+  left_behind | sort
   getent passwd | sed 's/^/user /' | sort
   getent group | sed 's/^/group /' | sort
   dpkg-query --show --showformat 'package ${Package} ${Version} ${db:Status-Status}\n' | sort
@@ -38,7 +44,9 @@ main() {
   for family in iptables ip6tables; do
     ! command -v $family-save >/dev/null || $family-save | sed "/^#/d; /^\*/d; /^COMMIT/d; s/\[.*//; s/^/$family /" | sort
   done
-  ip -brief -o address | awk '{print "interface", $1, $3}' | sort
+  ip -brief link | awk '{print "interface", $1}' | sort
+  ip -o address | awk '{print "address", $2, $4}' | sort
+  ip route | sed 's/^/route /'
   crontab -l 2>/dev/null | sed 's/^/cron /' || true
 }
 

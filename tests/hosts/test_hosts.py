@@ -9,10 +9,10 @@ import pytest
 from tests.hosts import plain
 from tests.hosts.plain import CLONE, HOME, HOSTS, NODES, SUBNET, fab, on, run, snapshot, write_lab
 
-# Each by what a person of the host's might have done there: (host, what is done, what takes it
-# back, the line).
-HAS = [
-    (
+# Each by what a person of the host's might have done there, under the name of it: (host, what is
+# done, what takes it back, the line).
+HAS = {
+    "another system": (
         "hosts-2",
         "cp -a /usr/lib/os-release /run/os-release; printf 'ID=devuan\\nPRETTY_NAME=Devuan\\n'"
         " > /usr/lib/os-release",
@@ -20,22 +20,22 @@ HAS = [
         "ubuntu2 (admin@192.168.83.12): runs Devuan: it should be Debian 13 or newer, or Ubuntu"
         " 24.04 or newer",
     ),
-    (
+    "a port in use": (
         "hosts-3",
         "systemd-run --quiet --unit own-web --property Type=exec perl -MIO::Socket::INET -e"
-        " 'IO::Socket::INET->new(LocalPort => 9042, Listen => 1); sleep 999'; sleep 1",
+        " 'IO::Socket::INET->new(LocalPort => 9042, Listen => 1)->accept'; sleep 1",
         "systemctl stop own-web",
         "ubuntu3 (admin@192.168.83.13): has port 9042 in use, which the lab needs: end what listens"
         " there (`ss -ltnp`)",
     ),
-    (
+    "a folder of that name": (
         "hosts-4",
         "mkdir /home/dock",
         "rmdir /home/dock",
         "ubuntu4 (admin@192.168.83.14): has /home/dock already, which the lab would write: move"
         " that away",
     ),
-    (
+    "another lab": (
         "hosts-1",
         "mkdir -p /var/lib/lab/brought; printf '%s\\n' lab /home/you/lab desk AAAA"
         " '2026-11-30 12:00:00' > /var/lib/lab/brought/owner",
@@ -44,27 +44,27 @@ HAS = [
         " 2026-11-30 12:00:00 UTC: use that, or take another host (LAB_REPLACE=yes replaces that"
         " lab, with its data)",
     ),
-    (
+    "a user without sudo": (
         "hosts-1",
         "gpasswd --delete admin sudo >/dev/null 2>&1",
         "usermod --append --groups sudo admin",
         "ubuntu1 (admin@192.168.83.11): sudo does not take that password, or lets that user do"
         " nothing",
     ),
-    (
+    "no sshd": (
         "hosts-2",
         "systemctl stop ssh",
         "systemctl start ssh",
         "ubuntu2 (admin@192.168.83.12): does not answer over SSH (connect to host 192.168.83.12"
         " port 22: Connection refused): see `ssh ",
     ),
-    (
+    "the virtual address taken": (
         "hosts-4",
         f"ip address add {SUBNET}.10/32 dev eth0",
         f"ip address delete {SUBNET}.10/32 dev eth0",
         "lab.yml: virtual_host: 10: 192.168.83.10 is somebody's already: choose another",
     ),
-]
+}
 
 
 def assert_as_they_were(hosts):
@@ -78,7 +78,7 @@ def last_line(text):
     return text.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize(("host", "done", "undone", "line"), HAS, ids=[h[3][:40] for h in HAS])
+@pytest.mark.parametrize(("host", "done", "undone", "line"), HAS.values(), ids=HAS)
 def test_a_host_that_can_t_be_a_node_is_named_before_anything_is_changed(
     hosts, host, done, undone, line
 ):
@@ -94,28 +94,28 @@ def test_a_host_that_can_t_be_a_node_is_named_before_anything_is_changed(
     assert {one: snapshot(one) for one in HOSTS} == hosts
 
 
-# (what lab.yml says otherwise, how the line begins)
-SAYS = [
-    (
+# By what is wrong: (what lab.yml says otherwise, how the line begins).
+SAYS = {
+    "an address": (
         ("host: 12,", "host: 22,"),
         "ubuntu2 (admin@192.168.83.12): has not the address 192.168.83.22 that lab.yml gives it",
     ),
-    (
+    "memory": (
         ("memory: 2048", "memory: 4194304"),
         "ubuntu4 (admin@192.168.83.14): has ",
     ),
-    (
+    "a port": (
         ("ssh: admin@192.168.83.13", "ssh: admin@192.168.83.13, port: 2222"),
         "ubuntu3 (admin@192.168.83.13): does not answer over SSH (",
     ),
-    (
+    "a user": (
         ("ssh: admin@192.168.83.13", "ssh: somebody@192.168.83.13"),
         f"ubuntu3 (somebody@192.168.83.13): lets nobody in with the key {plain.KEY}: `ssh ",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("replaced", "line"), SAYS, ids=[one[0][1] for one in SAYS])
+@pytest.mark.parametrize(("replaced", "line"), SAYS.values(), ids=SAYS)
 def test_what_lab_yml_says_of_a_host_has_to_be_so(hosts, replaced, line):
     write_lab(replaced)
     try:
@@ -165,6 +165,17 @@ def test_up_makes_a_verified_lab_and_asks_for_the_password_once(hosts):
     status, said, asked = fab("up")
     assert (status, asked) == (0, 1), said[-3000:]
     assert "up and verified" in last_line(said)
+
+
+def test_every_port_container_and_setting_is_verified(hosts):
+    status, said, asked = fab("verify")
+    assert (status, asked) == (0, 0), said[-3000:]
+
+
+def test_the_doctor_finds_all_well(hosts):
+    status, said, asked = fab("doctor")
+    assert (status, asked) == (0, 0), said[-3000:]
+    assert last_line(said).endswith(" checks, all well")
 
 
 def test_each_host_keeps_its_own_name_and_its_people_s_way_in(hosts):

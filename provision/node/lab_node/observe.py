@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 import sys
 import time
 
@@ -32,9 +33,10 @@ FOLDERS = (
     "/etc/lab/article",
     "/etc/lab/release",
     "/etc/lab/stack",
-    "/etc/docker/certs.d/*",
     "/home/dock/static_files",
 )
+# As lab/plan/plans.py has it: a host of one's own may trust other registries.
+TRUST_MARKS = "/etc/docker/certs.d/*/lab"
 
 
 def containers(docker: Docker) -> list[dict[str, Any]]:
@@ -76,6 +78,12 @@ def tags(docker: Docker) -> list[str]:
     return [tag for image in docker.ask("/images/json") for tag in image["RepoTags"] or []]
 
 
+def folders() -> list[str]:
+    """Those that hold something of the lab."""
+    found = [folder for pattern in FOLDERS for folder in glob.glob(pattern)]
+    return found + [os.path.dirname(mark) for mark in glob.glob(TRUST_MARKS)]
+
+
 def digests(paths: list[str]) -> dict[str, str]:
     """Of those of the files that are there."""
     found = {}
@@ -102,7 +110,7 @@ def main() -> None:
             "volumes": volumes(docker),
             "disposable_volumes": volumes(docker, label="lab.disposable=yes"),
             "images": tags(docker),
-            "folders": [folder for pattern in FOLDERS for folder in glob.glob(pattern)],
+            "folders": folders(),
             "files": digests(files),
         }
     except OSError as error:

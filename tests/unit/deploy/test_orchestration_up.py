@@ -130,7 +130,7 @@ def test_a_new_node_trusts_the_registry_before_it_pulls(world):
     world.boot("ubuntu5")
     bring_up(world.lab)
     lines = [line for line in told(world.journal) if line.startswith("ubuntu5: ")]
-    assert lines[0] == "ubuntu5: write 3 files to /etc/lab /etc/docker/certs.d/ubuntu1:5000"
+    assert lines[0] == "ubuntu5: write 4 files to /etc/lab /etc/docker/certs.d/ubuntu1:5000"
     assert "ubuntu5: pull webapp_nginx:1" in lines[1:]
 
 

@@ -1,5 +1,6 @@
 """What a host tells (provision/hosts/look.sh), as it was seen on one."""
 
+from dataclasses import replace
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
@@ -31,6 +32,7 @@ FACTS = Facts(
     paths=("/etc/lab",),
     login=False,
     owner=Owner("lab", "/home/someone/a lab", "desk", "AAAAkey", "2026-11-30 12:00:00"),
+    begun=False,
     provisioned="192.168.56.11",
     reached=frozenset({"192.168.56.12", "192.168.56.14"}),
 )
@@ -50,6 +52,11 @@ def test_what_is_cut_off_tells_nothing(text):
 )
 def test_releases_are_numbers_and_one_to_come_has_none(version, found):
     assert facts(TOLD.replace('VERSION_ID="13"', version)).version == found
+
+
+def test_an_account_that_was_cut_off_is_told():
+    found = facts(TOLD.replace("== begun\n", "== begun\nbegun\n"))
+    assert found == replace(FACTS, begun=True)
 
 
 def test_a_shell_that_greets_is_no_part_of_the_answer():

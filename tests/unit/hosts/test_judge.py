@@ -152,6 +152,20 @@ def test_a_reason_against_a_host_is_one_line_that_names_it(different, said):
     assert refusals(LAB, found, SELF) == [f"ubuntu1 (admin@192.168.56.11): {line}" for line in said]
 
 
+@pytest.mark.parametrize(
+    ("key", "owner", "has"),
+    [
+        # A clone without a .lab, and a copy's host (kept.as_seen_here).
+        ("", replace(THEIRS, key=""), False),
+        ("", THEIRS, False),
+        ("", LOST, True),
+        ("AAAAmine", replace(LOST, machine="another"), False),
+    ],
+)
+def test_who_has_no_key_has_no_other_s_host(key, owner, has):
+    assert replace(SELF, key=key).has(owner) == has
+
+
 def test_another_lab_s_hosts_are_taken_only_if_that_is_asked_for():
     found = {"ubuntu1": replace(PLAIN, owner=THEIRS)}
     assert refusals(LAB, found, SELF, replace=True) == []
@@ -176,6 +190,14 @@ def test_all_hosts_are_of_the_builder_s_processor():
             [
                 "ubuntu2 (admin@192.168.56.12): its Docker is in use (container web, volume data):"
                 " take another host, or remove that first"
+            ],
+        ),
+        (
+            "data /var/lib/docker\ndata /var/lib/containerd\n",
+            [
+                "ubuntu2 (admin@192.168.56.12): has /var/lib/docker, /var/lib/containerd, and no"
+                " Docker runs there to tell what of: start that, take another host, or move the"
+                " data away"
             ],
         ),
         (

@@ -1,10 +1,12 @@
 """What lab-observe tells of a node whose Docker answers as one does."""
 
 import json
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 
 import pytest
 
+from lab.plan.plans import registry_trust
 from lab_node import docker, observe
 
 CONTAINER = {
@@ -37,6 +39,10 @@ def node(engine, tmp_path, monkeypatch):
         "/images/json": (200, IMAGES),
     }
     (tmp_path / "secrets" / "mysql").mkdir(parents=True)
+    for registry in ("ubuntu1:5000", "its.own"):
+        (tmp_path / "certs.d" / registry).mkdir(parents=True)
+    (tmp_path / "certs.d" / "ubuntu1:5000" / "lab").touch()
+    monkeypatch.setattr(observe, "TRUST_MARKS", f"{tmp_path}/certs.d/*/lab")
     monkeypatch.setattr(observe, "FOLDERS", (f"{tmp_path}/secrets/*", f"{tmp_path}/not there"))
     return engine
 
@@ -57,13 +63,20 @@ def test_a_node_is_told_of_in_one_object(node, tmp_path, monkeypatch, capsys):
         "volumes": ["mysql_data", "webapp_static"],
         "disposable_volumes": ["mysql_data", "webapp_static"],
         "images": ["ubuntu1:5000/mysql:0dcb33749690", "mysql:latest"],
-        "folders": [f"{tmp_path}/secrets/mysql"],
+        "folders": [f"{tmp_path}/secrets/mysql", f"{tmp_path}/certs.d/ubuntu1:5000"],
         "files": {
             f"{tmp_path}/file": "b76025a9ca630b026d630d59a18cf414f5724d2bbf5dc4b11dd165c9c1ea8e01"
         },
     }
     disposable = "/volumes?filters=%7B%22label%22%3A%20%5B%22lab.disposable%3Dyes%22%5D%7D"
     assert disposable in node.asked
+
+
+def test_the_lab_s_own_trust_is_marked_as_the_plans_have_it():
+    paths = [file.path for file in registry_trust({"registry_ca.crt": "x"}, "ubuntu1:5000")]
+    assert [path for path in paths if fnmatchcase(path, observe.TRUST_MARKS)] == [
+        "/etc/docker/certs.d/ubuntu1:5000/lab"
+    ]
 
 
 def test_what_docker_calls_unhealthy_is_asked_again(node, monkeypatch, capsys, command):
