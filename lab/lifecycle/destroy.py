@@ -37,7 +37,10 @@ def destroy(lab: Lab) -> None:
 def _by_vagrant(name: str, provider: str) -> None:
     if provider == "docker":
         ownership.require_own(name)
-    for _ in vagrant("destroy", "--force", "--parallel"):
+    # Not of virtual machines: two threads of vagrant-libvirt 0.11 may come to its autoload of
+    # ProvisionerCleanup at once, and one of them dies of it.
+    together = ("--parallel",) if provider == "docker" else ()
+    for _ in vagrant("destroy", "--force", *together):
         pass
     if provider == "docker":
         _remove_what_vagrant_does_not_know(name)
